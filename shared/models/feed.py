@@ -1,0 +1,76 @@
+"""A feed as configured, and what polling learnt about it."""
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from shared.models.base import Model, UtcDatetime
+
+
+class FeedKind(StrEnum):
+    AGENCY = "agency"
+    NEWSPAPER = "newspaper"
+    BROADCASTER = "broadcaster"
+    ONLINE = "online"
+    THINK_TANK = "think-tank"
+    MINISTRY = "ministry"
+    MILITARY = "military"
+    OSINT = "osint"
+    AGGREGATOR = "aggregator"
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in url):
+        raise ValueError("an absolute http:// or https:// address is needed")
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$", description="BCP 47, e.g. uk or zh-Hant")]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, e.g. UA")]
+
+
+class Feed(Model):
+    """One subscribed feed. Its identity is its address; everything else may be edited freely."""
+
+    url: HttpUrl
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    language: LanguageCode | None = None
+    country: CountryCode | None = None
+    kind: FeedKind = FeedKind.ONLINE
+    tier: Annotated[int, Field(ge=1, le=3, description="1 = first-hand, 3 = follows others")] = 2
+    owner: Annotated[
+        str | None, Field(description="who publishes it; two feeds of one owner are not independent sources")
+    ] = None
+    interval_seconds: Annotated[float | None, Field(gt=0, description="a fixed interval instead of the default")] = None
+    enabled: bool = True
+
+    @property
+    def id(self) -> str:
+        """12 hex digits of SHA-256 over the address."""
+        return sha256(self.url.encode()).hexdigest()[:12]
+
+    @property
+    def source(self) -> str:
+        """The name under which independent sources are counted."""
+        return self.owner or self.name
+
+
+class FeedState(Model):
+    """What the last polls taught. A feed never polled has the defaults."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    seeded: bool = False
+    failures: int = 0
+    expiries: int = 0
+    outcome: str | None = None
+    polled_at: UtcDatetime | None = None
+    changed_at: UtcDatetime | None = None
+    next_due_at: UtcDatetime | None = None
+    next_due_reason: str | None = None

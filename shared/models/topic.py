@@ -1,0 +1,84 @@
+"""What is watched (topic packs as written) and the verdict on an entry."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.models.base import Model, UtcDatetime
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+class Tier(StrEnum):
+    """`core`: the topic's own place is named; `related`: it is not."""
+
+    CORE = "core"
+    RELATED = "related"
+
+
+class Certainty(StrEnum):
+    CLAIMED = "claimed"
+    CONFIRMED = "confirmed"
+    DENIED = "denied"
+    POSSIBLE = "possible"
+
+
+class Evidence(Model):
+    """A hit in the original text. `start` and `end` are code points into `title + "\\n" + summary`."""
+
+    concept: str
+    text: str
+    start: int
+    end: int
+
+
+class Claim(Model):
+    """A structured statement in an entry, with the span it was read from."""
+
+    kind: Annotated[str, Field(description="the event type the statement is about, e.g. withdrawal")]
+    role: Annotated[str | None, Field(description="what the figure counts: deployed, casualties, killed, …")] = None
+    value: float | None = None
+    qualifier: Annotated[str | None, Field(description="about, over, up_to")] = None
+    unit: str | None = None
+    place: str | None = None
+    time: Annotated[str | None, Field(description="the time expression as written")] = None
+    attribution: str | None = None
+    certainty: Certainty = Certainty.CLAIMED
+    start: int
+    end: int
+
+
+class TopicMatch(Model):
+    """One topic's verdict on one entry."""
+
+    topic: str
+    version: Annotated[str, Field(description="hash of the compiled pack: the same version, the same verdict")]
+    relevant: bool
+    score: float
+    threshold: float
+    event_type: str | None = None
+    severity: Severity = Severity.LOW
+    tier: Tier = Tier.RELATED
+    language: str | None = None
+    reason: Annotated[str, Field(description="why this verdict; the label under which it is counted")]
+    evidence: tuple[Evidence, ...] = ()
+    negative: tuple[Evidence, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+
+class Classification(Model):
+    """The verdict on an entry, over all topics."""
+
+    entry_id: str
+    classified_at: UtcDatetime
+    matches: tuple[TopicMatch, ...] = ()
