@@ -1,0 +1,34 @@
+"""Fixtures for all tests. `redis` and `sync_redis` are one real private server a session, empty when a test begins."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+
+from shared.runtime.private_redis import PrivateRedis, find_redis_binary
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of this session's (and xdist worker's) own server. It keeps nothing on disk."""
+    server = PrivateRedis(tmp_path_factory.mktemp("data"), find_redis_binary(os.environ), durable=False)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        yield runner.run(server.start())
+        runner.run(server.stop())
+
+
+@pytest.fixture
+def sync_redis(redis_url: str) -> Iterator[SyncRedis]:
+    with SyncRedis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        await client.flushall()
+        yield client
