@@ -1,5 +1,6 @@
 """The cluster of entries that report one happening, and the announcements of its revisions."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,6 +8,8 @@ from pydantic import Field
 
 from shared.models.base import Model, UtcDatetime
 from shared.models.topic import Claim, Severity, Tier
+
+FIGURE_TOLERANCE = 0.05
 
 
 class Relation(StrEnum):
@@ -19,12 +22,12 @@ class Relation(StrEnum):
 
 
 class Fingerprint(Model):
-    """What an article is compared by. Concepts and figures are language-free; shingles are not."""
+    """What an article is compared by. `terms`, `figures` and `voices` know no language; the rest does."""
 
-    concepts: dict[str, float] = {}
-    figures: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    shingles: tuple[int, ...] = ()
+    terms: Annotated[dict[str, float], Field(description="`kind:value` → weight by its best position in the text")] = {}
+    figures: Annotated[dict[str, tuple[float, ...]], Field(description="role → values in the title and the lead")] = {}
+    voices: Annotated[tuple[str, ...], Field(description="who says so in the title and the lead")] = ()
+    shingles: Annotated[tuple[int, ...], Field(description="bottom-k sketch of the title and the lead, sorted")] = ()
     text_hash: str = ""
 
 
@@ -37,6 +40,7 @@ class Article(Model):
     tier: int = 2
     title: str
     url: str | None = None
+    guid: str | None = None
     language: str | None = None
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
@@ -44,6 +48,32 @@ class Article(Model):
     similarity: float = 1.0
     reason: str
     fingerprint: Fingerprint = Fingerprint()
+
+    @property
+    def moment(self) -> datetime:
+        """When it was said: a date in the future is a mistake of the feed."""
+        return min(self.published or self.seen_at, self.seen_at)
+
+
+class KnownClaim(Claim):
+    """A claim that a story holds. `start` and `end` point into the text of `entry_id`, which said it first."""
+
+    entry_id: str
+    sources: Annotated[tuple[str, ...], Field(description="all who say so, in the order of their coming")]
+    position: Annotated[int, Field(ge=0, description="0 the title, 1 the lead, then the sentences after it")]
+    said_at: Annotated[UtcDatetime, Field(description="when it was said last")]
+
+    def restates(self, other: Claim) -> bool:
+        """The same statement, figures compared with a tolerance of 5 %."""
+        mine = (self.kind, self.role, self.place, self.certainty)
+        return mine == (other.kind, other.role, other.place, other.certainty) and same_figure(self.value, other.value)
+
+
+def same_figure(a: float | None, b: float | None) -> bool:
+    """Equal within 5 % of the greater; no figure equals only no figure."""
+    if a is None or b is None:
+        return a is b
+    return abs(a - b) <= FIGURE_TOLERANCE * max(abs(a), abs(b))
 
 
 class AlertType(StrEnum):
@@ -64,7 +94,7 @@ class Revision(Model):
 
 
 class Story(Model):
-    """`id` never changes; `revisions[-1].number` is the current revision, from 1."""
+    """`id` never changes; `revisions[-1].number` is the current revision, from 1; 0 is a story that never rang."""
 
     id: str
     topic: str
@@ -77,15 +107,15 @@ class Story(Model):
     tier: Tier = Tier.RELATED
     score: float
     threshold: float
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[KnownClaim, ...] = ()
     articles: tuple[Article, ...]
-    revisions: tuple[Revision, ...]
+    revisions: tuple[Revision, ...] = ()
     first_seen_at: UtcDatetime
     updated_at: UtcDatetime
 
     @property
     def revision(self) -> int:
-        return self.revisions[-1].number
+        return self.revisions[-1].number if self.revisions else 0
 
     @property
     def sources(self) -> frozenset[str]:
@@ -94,6 +124,9 @@ class Story(Model):
     @property
     def languages(self) -> frozenset[str]:
         return frozenset(article.language for article in self.articles if article.language)
+
+    def has_entry(self, entry_id: str) -> bool:
+        return any(article.entry_id == entry_id for article in self.articles)
 
 
 class Alert(Model):
