@@ -1,0 +1,45 @@
+"""How everybody gets to Redis."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry as SyncRetry
+
+from shared.errors import ConfigError
+
+SCHEMES = ("unix", "redis", "rediss")
+
+# Long enough for a supervisor to restart a server and for it to load its data, short enough to be told of the rest.
+_RETRIES = 10
+_BACKOFF = ExponentialWithJitterBackoff(base=0.05, cap=1.0)
+_OPTIONS: dict[str, Any] = {
+    "decode_responses": False,
+    "socket_connect_timeout": 5.0,
+    "socket_timeout": 30.0,  # a blocking read must ask for less
+    "health_check_interval": 30,
+}
+
+
+def connect(url: str) -> Redis:
+    """A lazy client for `unix://`, `redis://` or `rediss://`, else ConfigError.
+
+    It tries again after connection errors, timeouts and while Redis loads its data; answers are bytes. A command whose
+    answer was lost may so run twice: what must not is the due-set's to fence.
+    """
+    return Redis.from_url(_checked(url), retry=Retry(_BACKOFF, _RETRIES), **_OPTIONS)
+
+
+def connect_sync(url: str) -> SyncRedis:
+    """The same for threads and RQ workers."""
+    return SyncRedis.from_url(_checked(url), retry=SyncRetry(_BACKOFF, _RETRIES), **_OPTIONS)
+
+
+def _checked(url: str) -> str:
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise ConfigError(f"TOCSIN_REDIS_URL: not an address of Redis; it begins with {'://, '.join(SCHEMES)}://")
+    return url

@@ -1,0 +1,164 @@
+"""The leased due-set: what is to be done when, and who is at it.
+
+Poller (members: feed ids) and notifier (members: "subscription|story") claim from it. A claim gives a lease with a
+fencing token (M. Kleppmann, "How to do distributed locking", 2016); only the newest token's holder can commit. A
+member is at any time either standing (it has a due time) or leased, never both and never neither.
+
+    schedule ──> standing ──claim──> leased ──commit(next_at)──> standing, or gone
+                    ^                  │
+                    └── release (old due time), expiry (the lease's end) ──┘
+
+A lease that ran out holds until somebody else's claim takes it back; until then its owner may still renew or commit.
+Each operation is one atomic script and one round trip; memory is six keys whatever the number of members.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shared import keys
+from shared.errors import LeaseLost, TocsinError
+
+Part = str | bytes | int | float
+Command = Sequence[Part]
+
+MAX_PARTS = 4_000  # Lua unpacks fewer than 8,000 values at once; half of it is far from that edge
+_SCRIPT = Path(__file__).with_name("due.lua").read_text("utf-8")
+
+
+class CommitFailed(TocsinError):
+    """A command inside a commit was refused by Redis.
+
+    The commands before it took effect (scripts do not roll back), the due-set did not: the lease stays, runs out, and
+    the member comes up again. So a commit's commands must bear repetition.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a member. Times are Unix seconds.
+
+    `expiries`: how many leases in a row ran out before this one. It begins anew with a commit, not with a release.
+    """
+
+    member: str
+    token: int
+    due_at: float
+    expires_at: float
+    expiries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Members whose time has not come, whose time has come, and that are leased (or were, until a claim notices)."""
+
+    waiting: int
+    due: int
+    leased: int
+
+
+class DueSet:
+    """The due-set `name`. Without `clock` the Redis server's own time counts: one clock for all claimants."""
+
+    def __init__(self, redis: Redis, name: str, *, clock: Callable[[], float] | None = None) -> None:
+        builders = keys.due_times, keys.due_expiry, keys.due_leases, keys.due_wishes, keys.due_expiries, keys.due_token
+        self._keys = [build(name) for build in builders]
+        self._script = redis.register_script(_SCRIPT)
+        self._clock = clock
+
+    async def schedule(self, due: Mapping[str, float]) -> None:
+        """Let each member come up no later than its time: the earliest wins.
+
+        For a leased member the wish is kept and honoured when the lease ends, however it ends: what is wished while
+        the work is going on is never lost.
+        """
+        pairs = iter([(member, _finite(at)) for member, at in due.items()])
+        while chunk := list(islice(pairs, MAX_PARTS // 2)):
+            await self._run("schedule", *(part for pair in chunk for part in pair))
+
+    async def reschedule(self, member: str, at: float) -> bool:
+        """Sets the time even if it is later; False, and nothing done, if the member is leased."""
+        return bool(await self._run("reschedule", member, _finite(at)))
+
+    async def claim(self, n: int, lease_seconds: float) -> list[Lease]:
+        """Up to `n` members whose time has come, in due order, each with a lease of its own.
+
+        Leases that ran out end first: their members are due since the *end* of the lease, and so stand behind all that
+        became due before. If the answer is lost with the connection, the leases given run out and count as expired.
+        """
+        return [_lease(fields) for fields in await self._run("claim", n, _finite(lease_seconds))]
+
+    async def renew(self, lease: Lease, lease_seconds: float) -> Lease:
+        """The same lease, ending `lease_seconds` from now. Raises LeaseLost."""
+        answer = await self._run("renew", lease.member, lease.token, _finite(lease_seconds))
+        return replace(lease, expires_at=float(_held(lease, answer)[0]))
+
+    async def commit(self, lease: Lease, *, next_at: float | None, commands: Iterable[Command] = ()) -> None:
+        """Ends the work: runs `commands`, lets the member stand at `next_at` (None: it leaves) or at an earlier wish.
+
+        Raises LeaseLost if the token no longer holds, and then nothing at all was done. So it is, too, if the first
+        answer was lost with the connection and the client tried again: the commit then stands, once. Raises
+        CommitFailed if Redis refuses a command; ValueError, before anything is sent, for one of over MAX_PARTS parts.
+        """
+        parts = [part for command in commands for part in (len(command), *_checked(command))]
+        at = "" if next_at is None else _finite(next_at)
+        _held(lease, await self._run("commit", lease.member, lease.token, at, *parts))
+
+    async def release(self, lease: Lease) -> None:
+        """Gives the member back untouched, at its old due time or an earlier wish. Raises LeaseLost."""
+        _held(lease, await self._run("release", lease.member, lease.token))
+
+    async def remove(self, members: Iterable[str]) -> None:
+        """Ends their leases, too: whoever works on one gets LeaseLost at commit."""
+        rest = iter(members)
+        while chunk := list(islice(rest, MAX_PARTS)):
+            await self._run("remove", *chunk)
+
+    async def next_at(self) -> float | None:
+        """When the next member comes up, by due time or by the end of a lease; None if there is no member."""
+        at = await self._run("next_at")
+        return None if at is None else float(at)
+
+    async def counts(self) -> Counts:
+        return Counts(*await self._run("counts"))
+
+    async def members(self) -> set[str]:
+        standing, leased = await self._run("members")
+        return {member.decode() for member in [*standing, *leased]}
+
+    async def _run(self, operation: str, *args: Part) -> Any:
+        now = "" if self._clock is None else repr(self._clock())
+        return await self._script(self._keys, [operation, now, *args])
+
+
+def _lease(fields: Sequence[bytes]) -> Lease:
+    member, token, due_at, expires_at, expiries = fields
+    return Lease(member.decode(), int(token), float(due_at), float(expires_at), int(expiries))
+
+
+def _held(lease: Lease, answer: Sequence[bytes]) -> Sequence[bytes]:
+    """What follows the verdict, if it is good."""
+    verdict, *rest = answer
+    if verdict == b"lost":
+        raise LeaseLost(f"{lease.member}: token {lease.token} no longer holds")
+    if verdict == b"failed":
+        command, reason = (part.decode("utf-8", "replace") for part in rest)
+        raise CommitFailed(f"{lease.member}: {command}: {reason}")
+    return rest
+
+
+def _checked(command: Command) -> Command:
+    if not 0 < len(command) <= MAX_PARTS:
+        raise ValueError(f"a command has 1 to {MAX_PARTS} parts, this has {len(command)}: {list(command[:2])}")
+    return command
+
+
+def _finite(number: float) -> float:
+    if not isfinite(number):
+        raise ValueError(f"a finite number of seconds is needed, not {number}")
+    return number
