@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,13 +32,9 @@ class DataLock:
             owner = os.pread(file, 20, 0).decode("ascii", "replace").strip()
             os.close(file)
             raise AlreadyRunning(f"another Tocsin (pid {owner or 'unknown'}) owns {self.path}") from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
-        self.sign(os.getpid())
-
-    def sign(self, pid: int) -> None:
-        """Write down who owns it."""
-        os.ftruncate(self.fileno(), 0)
-        os.pwrite(self.fileno(), f"{pid}\n".encode(), 0)
 
     def fileno(self) -> int:
         if self._file is None:
@@ -49,8 +44,7 @@ class DataLock:
     def release(self) -> None:
         """Closes rather than unlocks: unlocking would take the lock from a child that inherited it, too."""
         if self._file is not None:
-            with suppress(OSError):
-                os.close(self._file)
+            os.close(self._file)
             self._file = None
 
     def __enter__(self) -> Self:

