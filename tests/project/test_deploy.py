@@ -1,0 +1,167 @@
+"""What stands in `deploy/` and `docker-compose.yml` is valid, and names only what exists."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from services.poller.outcome import Outcome
+from shared.metrics import exposition
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+SERVICES = ("poller", "classifier", "notifier", "gateway")
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+YAML_FILES = sorted([ROOT / "docker-compose.yml", *DEPLOY.rglob("*.yml"), *DEPLOY.rglob("*.yaml")])
+DASHBOARDS = sorted(DEPLOY.rglob("*.json"))
+
+_NOT_NAMES = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)')
+_NAME = re.compile(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()")
+_OPERATORS = {"and", "or", "unless", "bool", "offset"}
+_OUTCOMES = re.compile(r'outcome!~"([^"]+)"')
+
+
+def documents(path: Path) -> list[dict[str, object]]:
+    return list(YAML(typ="safe").load_all(path))
+
+
+def compose() -> dict[str, dict[str, object]]:
+    services: dict[str, dict[str, object]] = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
+    return services
+
+
+def rule_expressions() -> Iterator[str]:
+    for group in YAML(typ="safe").load(DEPLOY / "prometheus/rules.yml")["groups"]:
+        for rule in group["rules"]:
+            yield rule["expr"]
+
+
+def panel_expressions() -> Iterator[str]:
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel.get("targets", ()):
+                yield target["expr"]
+
+
+EXPRESSIONS = [*rule_expressions(), *panel_expressions()]
+
+
+def metric_names(expression: str) -> set[str]:
+    return set(_NAME.findall(_NOT_NAMES.sub(" ", expression))) - _OPERATORS
+
+
+def exposed_names() -> set[str]:
+    """The sample names of every metric, a histogram's three included."""
+    names = {"up"}
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", exposition().decode(), re.MULTILINE):
+        names |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
+    return names
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_of_the_deployment_is_valid_yaml(path: Path) -> None:
+    assert all(isinstance(document, dict) for document in documents(path))
+
+
+def test_compose_runs_redis_four_services_and_the_watchers() -> None:
+    assert set(compose()) == {"redis", *SERVICES, "prometheus", "grafana"}
+
+
+def test_the_four_services_are_one_image_and_one_command_each() -> None:
+    for name in SERVICES:
+        service = compose()[name]
+        assert service["image"] == f"tocsin:{VERSION}"
+        assert service["command"] == ["tocsin", name]
+
+
+def test_no_container_may_write_to_its_root_or_gain_rights() -> None:
+    for name, service in compose().items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_nothing_is_published_beyond_this_machine_and_redis_not_at_all() -> None:
+    published = {name: service.get("ports", []) for name, service in compose().items()}
+    assert published["redis"] == []
+    for ports in published.values():
+        assert isinstance(ports, list)
+        assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_prometheus_scrapes_each_service_where_it_serves_its_metrics() -> None:
+    scraped = {
+        job["job_name"]: str(job["dns_sd_configs"][0]["port"])
+        for job in YAML(typ="safe").load(DEPLOY / "prometheus/prometheus.yml")["scrape_configs"]
+    }
+    served = {}
+    for name in SERVICES:
+        environment = compose()[name]["environment"]
+        assert isinstance(environment, dict)
+        served[name] = environment["TOCSIN_METRICS_PORT"]
+    assert scraped == served
+
+
+def test_the_image_and_the_manifests_carry_the_version_of_the_package() -> None:
+    assert f"ARG VERSION={VERSION}\n" in (DEPLOY / "Dockerfile").read_text()
+    for name in SERVICES:
+        assert f"image: tocsin:{VERSION}\n" in (DEPLOY / f"kubernetes/{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_a_rule_or_panel_asks_only_for_metrics_that_exist(expression: str) -> None:
+    names = metric_names(expression)
+    assert names
+    assert names <= exposed_names()
+
+
+def test_the_names_in_an_expression_are_found() -> None:
+    expression = 'sum by (le) (rate(tocsin_a_total{x="up", y=~"b"}[5m])) / on (job) up > 0.5 or vector(0)'
+    assert metric_names(expression) == {"tocsin_a_total", "up"}
+
+
+def test_the_share_of_failed_polls_knows_every_success() -> None:
+    stated = [set(listed.split("|")) for expression in EXPRESSIONS for listed in _OUTCOMES.findall(expression)]
+    assert stated
+    assert all(outcomes == {outcome.value for outcome in Outcome if outcome.succeeded} for outcomes in stated)
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_a_dashboard_has_panels_that_do_not_overlap(path: Path) -> None:
+    panels = json.loads(path.read_text())["panels"]
+    cells = [
+        (x, y)
+        for at in (panel["gridPos"] for panel in panels)
+        for x in range(at["x"], at["x"] + at["w"])
+        for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert all(x < 24 for x, _ in cells)
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_the_compose_demo_polls_every_outlet_of_the_demo() -> None:
+    feeds = YAML(typ="safe").load(DEPLOY / "demo/feeds.yaml")["feeds"]
+    assert {feed["url"].rpartition("/")[2] for feed in feeds} == {
+        path.name for path in (ROOT / "seeds/demo/feeds").glob("*.xml")
+    }
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, of the prometheus package, is not installed")
+@pytest.mark.parametrize(
+    "check",
+    [
+        ("check", "config", "prometheus.yml"),
+        ("check", "rules", "rules.yml"),
+        ("test", "rules", "rules.test.yml"),
+    ],
+    ids=" ".join,
+)
+def test_prometheus_accepts_its_files(check: tuple[str, ...]) -> None:
+    subprocess.run(["promtool", *check], cwd=DEPLOY / "prometheus", check=True, capture_output=True)
