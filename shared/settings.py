@@ -1,0 +1,214 @@
+"""Every setting: its variable (`TOCSIN_` and the name in capitals), default, bounds and unit.
+
+Nothing but the environment handed to `load_settings` is read: no `.env` file, no secrets directory.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.errors import ConfigError
+from shared.models.allowed import allowed_values
+
+PREFIX = "TOCSIN_"
+
+Network = IPv4Network | IPv6Network
+
+
+def _networks(value: object) -> object:
+    """Comma-separated text as networks; anything else is left to pydantic."""
+    if not isinstance(value, str):
+        return value
+    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("an address that begins with redis://, rediss:// or unix:// is needed")
+    return url
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Seconds = Annotated[float, Field(gt=0)]
+WholeSeconds = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Host = Annotated[str, Field(min_length=1, max_length=253)]
+HeaderText = Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$", max_length=300)]  # RFC 9110, 5.5, ASCII only
+
+
+class Settings(BaseSettings):
+    """Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", allow_inf_nan=False)
+
+    redis_url: RedisUrl | None = Field(
+        None, description="the Redis to use, e.g. redis://:password@host:6379/0; unset: a private one is started"
+    )
+    data_dir: Path = Field(Path("data"), description="where the private Redis and other state is kept")
+    feeds_file: Path = Field(Path("seeds/feeds.yaml"), description="which feeds are polled")
+    subscriptions_file: Path = Field(Path("seeds/subscriptions.yaml"), description="who is told, and how")
+    topics_dir: Path = Field(Path("seeds/topics"), description="the topic packs, a directory each")
+
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, json elsewhere"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    metrics_host: Host = Field("127.0.0.1", description="the address on which /metrics is served")
+    metrics_port: Port = Field(
+        9101,
+        description="the port of /metrics, 0 for none; `tocsin up` gives each process its own",
+    )
+    gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
+    gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")
+
+    user_agent: HeaderText = Field(
+        "Tocsin/0.1 (+https://github.com/tocsin-monitor/tocsin; feeds@tocsin.example)",
+        description="who we tell servers we are; name a contact of yours",
+    )
+    allow_networks: Networks = Field(
+        (),
+        description="private networks that may be fetched from, comma-separated, e.g. 10.0.0.0/8,fd00::/8",
+    )
+
+    poll_interval_seconds: Seconds = Field(
+        300.0, description="from one poll of a feed to the next, unless the feed or its server says otherwise"
+    )
+    poll_jitter: float = Field(
+        0.1, ge=0, lt=1, description="the share of an interval by which it is varied at random, each way"
+    )
+    poll_concurrency: Count = Field(50, description="feeds fetched at once by one poller")
+    poll_per_host: Count = Field(2, description="feeds fetched at once from one host by one poller")
+    poll_lease_seconds: Seconds = Field(
+        60.0, description="how long a poller owns a feed that it has claimed; longer than a poll takes"
+    )
+    poll_connect_seconds: Seconds = Field(5.0, description="the most that connecting may take")
+    poll_read_seconds: Seconds = Field(10.0, description="the longest silence of a server in the middle of an answer")
+    poll_total_seconds: Seconds = Field(30.0, description="the most that fetching a feed may take, redirects and all")
+    poll_max_bytes: Count = Field(15_728_640, description="the largest feed, in bytes after decoding")
+    poll_backoff_seconds: Seconds = Field(
+        60.0, description="the wait after a first failure; it doubles with each further one"
+    )
+    poll_backoff_cap_seconds: Seconds = Field(21_600.0, description="the longest wait after failures")
+    parse_seconds: Seconds = Field(
+        10.0, description="the most that parsing a feed may take before its process is ended"
+    )
+    parse_processes: Count = Field(1, description="processes that parse, for each poller")
+    seed_max_age_seconds: Seconds = Field(
+        86_400.0, description="at a feed's first poll, entries older than this are taken as known"
+    )
+    seed_max_entries: Annotated[int, Field(ge=0)] = Field(
+        20, description="at a feed's first poll, the most entries that count as new"
+    )
+    max_entries_per_poll: Count = Field(1000, description="the most entries read from one poll of a feed")
+
+    batch_size: Count = Field(50, description="the most entries in one classifier job")
+    classifier_processes: Count = Field(1, description="classifiers that `tocsin up` starts")
+    classifier_max_jobs: Count = Field(
+        10_000, description="jobs after which a classifier process is replaced by a fresh one"
+    )
+    job_timeout_seconds: WholeSeconds = Field(
+        30, description="the most that one classifier job may take, in whole seconds"
+    )
+    entry_retention_seconds: WholeSeconds = Field(1_209_600, description="how long an entry is kept, in whole seconds")
+    story_window_seconds: Seconds = Field(
+        345_600.0, description="how long after its last article a story still takes in new ones"
+    )
+    story_retention_seconds: WholeSeconds = Field(
+        2_592_000, description="how long a story is kept after its last change, in whole seconds"
+    )
+
+    alert_hold_seconds: Annotated[float, Field(ge=0)] = Field(
+        15.0,
+        description="seconds from a story's first revision to its `created`, so that first reports are told as one",
+    )
+    alert_update_interval_seconds: Annotated[float, Field(ge=0)] = Field(
+        600.0, description="the least seconds between two `updated` of a story to one subscription"
+    )
+    delivery_concurrency: Count = Field(50, description="deliveries attempted at once by one notifier")
+    delivery_lease_seconds: Seconds = Field(
+        60.0, description="how long a notifier owns a delivery that it has claimed; longer than an attempt takes"
+    )
+    delivery_total_seconds: Seconds = Field(15.0, description="the most that an attempt may take")
+    delivery_connect_seconds: Seconds = Field(5.0, description="the most that connecting may take")
+    delivery_max_age_seconds: Seconds = Field(
+        86_400.0, description="how long after the first failure a delivery is given up"
+    )
+    delivery_retry_scale: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="a factor on every gap between attempts; below 1 in tests and the demo only"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller hands over: nobody reads the process's environment behind its back."""
+        return (init_settings,)
+
+
+def variable(name: str) -> str:
+    """`poll_jitter` as `TOCSIN_POLL_JITTER`."""
+    return PREFIX + name.upper()
+
+
+def load_settings(env: Mapping[str, str]) -> Settings:
+    """Settings as `env` has them; an empty value counts as unset. `ConfigError` holds a line for each wrong value."""
+    given = {name: text for name in Settings.model_fields if (text := env.get(variable(name), "").strip())}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(*(_problem(detail, given) for detail in error.errors(include_url=False))) from None
+
+
+def _problem(detail: ErrorDetails, given: Mapping[str, str]) -> str:
+    name = str(detail["loc"][0])
+    shown = "" if _is_secret(name) else f"={given[name]!r}"
+    wrong = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{variable(name)}{shown}: {wrong}; allowed: {allowed_values(Settings.model_json_schema(), (name,))}"
+
+
+def _is_secret(name: str) -> bool:
+    return "SecretStr" in str(Settings.model_fields[name].annotation)
+
+
+def reference() -> str:
+    """`docs/reference/settings.md`."""
+    return "\n".join(_reference()) + "\n"
+
+
+def _reference() -> Iterator[str]:
+    yield "# Settings"
+    yield ""
+    yield "Environment variables, read once when a process starts; an empty one counts as unset. A wrong value ends the"
+    yield "process with exit code 2 and a line that says what is allowed. A name that ends in `_SECONDS` or `_BYTES` says"
+    yield "its unit. Generated by `python -m shared.settings`."
+    yield ""
+    yield "| variable | default | allowed | meaning |"
+    yield "|---|---|---|---|"
+    schema = Settings.model_json_schema()
+    for name, field in Settings.model_fields.items():
+        meaning = str(field.description)
+        allowed = allowed_values(schema, (name,)).removesuffix(f" ({meaning})")
+        cells = [f"`{variable(name)}`", _default(field), allowed, meaning]
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _default(field: FieldInfo) -> str:
+    return "unset" if field.default in (None, ()) else f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
