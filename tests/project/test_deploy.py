@@ -12,7 +12,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from services.poller.outcome import Outcome
+from shared.config.feeds import load_feeds
+from shared.config.subscriptions import load_subscriptions
 from shared.metrics import exposition
+from shared.models.subscription import WebhookChannel
+from shared.settings import PREFIX, Settings, load_settings, variable
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -34,6 +38,11 @@ def documents(path: Path) -> list[dict[str, object]]:
 def compose() -> dict[str, dict[str, object]]:
     services: dict[str, dict[str, object]] = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
     return services
+
+
+def environment(file: str, service: str) -> dict[str, str]:
+    given: dict[str, str] = YAML(typ="safe").load(ROOT / file)["services"][service]["environment"]
+    return given
 
 
 def rule_expressions() -> Iterator[str]:
@@ -100,11 +109,7 @@ def test_prometheus_scrapes_each_service_where_it_serves_its_metrics() -> None:
         job["job_name"]: str(job["dns_sd_configs"][0]["port"])
         for job in YAML(typ="safe").load(DEPLOY / "prometheus/prometheus.yml")["scrape_configs"]
     }
-    served = {}
-    for name in SERVICES:
-        environment = compose()[name]["environment"]
-        assert isinstance(environment, dict)
-        served[name] = environment["TOCSIN_METRICS_PORT"]
+    served = {name: environment("docker-compose.yml", name)["TOCSIN_METRICS_PORT"] for name in SERVICES}
     assert scraped == served
 
 
@@ -146,11 +151,25 @@ def test_a_dashboard_has_panels_that_do_not_overlap(path: Path) -> None:
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_given_only_settings_that_exist_and_hold(name: str) -> None:
+    given = environment("docker-compose.yml", name) | environment("deploy/compose.demo.yml", name)
+    unknown = {key for key in given if key.startswith(PREFIX)} - {variable(field) for field in Settings.model_fields}
+    assert all(key.endswith("_SECRET") for key in unknown)
+    assert load_settings(given).poll_interval_seconds == 2
+
+
 def test_the_compose_demo_polls_every_outlet_of_the_demo() -> None:
-    feeds = YAML(typ="safe").load(DEPLOY / "demo/feeds.yaml")["feeds"]
-    assert {feed["url"].rpartition("/")[2] for feed in feeds} == {
-        path.name for path in (ROOT / "seeds/demo/feeds").glob("*.xml")
-    }
+    polled = {feed.url.rpartition("/")[2] for feed in load_feeds(DEPLOY / "demo/feeds.yaml")}
+    assert polled == {path.name for path in (ROOT / "seeds/demo/feeds").glob("*.xml")}
+
+
+def test_the_compose_demo_signs_with_the_secret_that_its_receiver_knows() -> None:
+    env = environment("deploy/compose.demo.yml", "notifier")
+    (subscription,) = load_subscriptions(DEPLOY / "demo/subscriptions.yaml", env)
+    receiver = YAML(typ="safe").load(DEPLOY / "compose.demo.yml")["services"]["demo-receiver"]["command"]
+    assert isinstance(subscription.channel, WebhookChannel)
+    assert subscription.channel.secret.get_secret_value() == receiver[receiver.index("--secret") + 1]
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, of the prometheus package, is not installed")
