@@ -1,0 +1,197 @@
+"""The HTTP client for URLs that strangers wrote: feeds, redirects, webhooks."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver
+from httpx_aiohttp import AiohttpTransport
+
+from shared.errors import FetchError, Timeout, TooManyRedirects
+from shared.http.addresses import Network
+from shared.http.decode import ACCEPT_ENCODING, BoundedBody
+from shared.http.failures import classified
+from shared.http.resolver import GuardedResolver, GuardedSockets, SystemResolver
+from shared.http.urls import checked_url, headers_for, redirect_target
+
+# aiohttp's 8 KB are too few for the Content-Security-Policy of some large publishers.
+_MAX_HEADER_BYTES = 32 * 1024
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one fetch.
+
+    `read_seconds`: between two pieces of an answer; `total_seconds`: all together, redirects and body included.
+    `max_bytes`: of the decoded body; `truncate`: stop there and return what there is, instead of raising TooLarge.
+    """
+
+    connect_seconds: float = 5
+    read_seconds: float = 10
+    total_seconds: float = 30
+    max_bytes: int = 15 * 1024 * 1024
+    max_redirects: int = 5
+    truncate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A hop taken: the status received, and the address that it led to."""
+
+    status: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`headers` ignores case; `body` is decoded; `url` is where the answer came from, after `redirects`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    redirects: tuple[Redirect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    url: httpx.URL
+    method: str
+    headers: httpx.Headers
+    content: bytes | None
+    limits: Limits
+
+    def for_transport(self) -> httpx.Request:
+        timeout = httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds, pool=None)
+        extensions = {"timeout": timeout.as_dict()}
+        return httpx.Request(self.method, self.url, headers=self.headers, content=self.content, extensions=extensions)
+
+    def target(self, status: int, headers: Mapping[str, str]) -> httpx.URL | None:
+        """Where to go on. Only safe methods do, so that no body is ever sent to where a redirect points."""
+        if self.method not in {"GET", "HEAD"} or not self.limits.max_redirects:
+            return None
+        return redirect_target(self.url, status, headers)
+
+
+class GuardedClient:
+    """httpx over aiohttp's connections, with a guard against addresses that are not public (SSRF).
+
+    Stands on httpx's transport, not on its client, which would resolve redirects, keep cookies and log whole URLs.
+    Keeps connections, but no cookies; reads no proxies from the environment. `allow`: networks that may be reached
+    although they are not public. `limits.connect_seconds` also bounds each look-up of a name. The client belongs to the
+    event loop that it first fetches in.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        limits: Limits = Limits(),
+        allow: Sequence[Network] = (),
+        resolver: AbstractResolver | None = None,
+        max_connections: int = 200,
+    ) -> None:
+        self._limits = limits
+        self._allow = tuple(allow)
+        self._resolver = GuardedResolver(resolver or SystemResolver(), self._allow, limits.connect_seconds)
+        self._max_connections = max_connections
+        self._tls = ssl.create_default_context()
+        self._headers = {"user-agent": user_agent, "accept-encoding": ACCEPT_ENCODING}
+        self._transport = AiohttpTransport(verify=self._tls, trust_env=False, client=self._session)
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver,
+            socket_factory=GuardedSockets(self._allow),
+            use_dns_cache=False,
+            ssl=self._tls,
+            limit=self._max_connections,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            max_field_size=_MAX_HEADER_BYTES,
+        )
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        limits: Limits | None = None,
+    ) -> Response:
+        """One answer, of any status, after the redirects that `limits` allows; with none, a 3xx is the answer.
+
+        Raises a FetchError, whose message names the host and the cause and no secrets. Redirects of methods other than
+        GET and HEAD are not followed; on the way to another host only harmless headers are kept.
+        """
+        limits = limits or self._limits
+        target = checked_url(url)
+        sent = httpx.Headers(self._headers | dict(headers or {}), encoding="utf-8")
+        request = _Request(target, method.upper(), sent, content, limits)
+        try:
+            async with asyncio.timeout(limits.total_seconds):
+                return await self._follow(request)
+        except TimeoutError as error:
+            raise Timeout(f"{target.host}: no complete answer within {limits.total_seconds:g} s") from error
+
+    async def _follow(self, request: _Request) -> Response:
+        visited, hops = {request.url}, list[Redirect]()
+        while True:
+            response = await self._exchange(request)
+            target = request.target(response.status, response.headers)
+            if target is None:
+                return replace(response, redirects=tuple(hops))
+            if target in visited or len(hops) == request.limits.max_redirects:
+                why = "redirects in a loop" if target in visited else f"more than {len(hops)} redirects"
+                raise TooManyRedirects(f"{request.url.host}: {why}")
+            visited.add(target)
+            hops.append(Redirect(response.status, str(target)))
+            request = replace(request, url=target, headers=headers_for(target, request.url, request.headers))
+
+    async def _exchange(self, request: _Request) -> Response:
+        """One hop. The body of a redirect that is to be followed stays unread."""
+        try:
+            answer = await self._transport.handle_async_request(request.for_transport())
+            async with aclosing(answer):
+                leads_on = request.target(answer.status_code, answer.headers) is not None
+                body = b"" if leads_on else await _read(answer, request.limits)
+                return Response(answer.status_code, _sendable(answer.headers), body, str(request.url))
+        except (FetchError, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
+            raise classified(error, request.url.host) from error
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+        await self._resolver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _sendable(headers: httpx.Headers) -> httpx.Headers:
+    """Without values that hold control characters: an ETag like that could not be sent back (RFC 9110, 5.5)."""
+    return httpx.Headers([(name, value) for name, value in headers.raw if not _CONTROL.search(value)])
+
+
+async def _read(answer: httpx.Response, limits: Limits) -> bytes:
+    body = BoundedBody(answer.headers.get("content-encoding", ""), limits.max_bytes, truncate=limits.truncate)
+    async for chunk in answer.aiter_raw():
+        if not body.feed(chunk):
+            break
+    return body.finish()
