@@ -24,8 +24,10 @@ class Relation(StrEnum):
 class Fingerprint(Model):
     """What an article is compared by. `terms`, `figures` and `voices` know no language; the rest does."""
 
-    terms: Annotated[dict[str, float], Field(description="`kind:value` → weight by its best position in the text")] = {}
-    figures: Annotated[dict[str, tuple[float, ...]], Field(description="role → values in the title and the lead")] = {}
+    terms: dict[str, float] = Field(default_factory=dict, description="`kind:value` → weight by its best position")
+    figures: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict, description="role → values in the title and the lead"
+    )
     voices: Annotated[tuple[str, ...], Field(description="who says so in the title and the lead")] = ()
     shingles: Annotated[tuple[int, ...], Field(description="bottom-k sketch of the title and the lead, sorted")] = ()
     text_hash: str = ""
