@@ -87,3 +87,101 @@ def due_expiries(name: str) -> str:
 def due_token(name: str) -> str:
     """The newest fencing token."""
     return f"due:{name}:token"
+
+
+# Feeds and entries.
+
+
+@_key("hash", "for ever", writer="store.feeds (poller, on start and reload)", readers="poller, gateway, cli")
+def feeds() -> str:
+    """Feed id → the feed as configured, JSON."""
+    return "feeds"
+
+
+@_key("string", "for ever", writer="poller, in the commit of a poll", readers="poller, gateway, cli")
+def feed_state(feed_id: str) -> str:
+    """What polling learnt about the feed, JSON."""
+    return f"feed:{feed_id}:state"
+
+
+@_key("string", "for ever", writer="poller, in the commit of a poll", readers="poller")
+def feed_seen(feed_id: str) -> str:
+    """The items the feed has listed: records of 8 bytes of hash and 2 bytes of day."""
+    return f"feed:{feed_id}:seen"
+
+
+@_key("string", "TOCSIN_ENTRY_RETENTION_SECONDS", writer="poller, in the commit of a poll", readers="classifier")
+def entry(entry_id: str) -> str:
+    """An entry as read, JSON."""
+    return f"entry:{entry_id}"
+
+
+# The queue, beside RQ's own keys (rq:*).
+
+
+@_key("hash", "until retried or dropped", writer="queue (classifier)", readers="classifier, gateway, cli")
+def dead_letters() -> str:
+    """Entry id → why it could not be classified, JSON."""
+    return "dead-letters"
+
+
+@_key("string", "30 s", writer="queue (classifier)", readers="queue")
+def queue_recovery_lock() -> str:
+    """The worker that looks after dead workers' batches just now."""
+    return "queue:recovery"
+
+
+@_key("hash", "1 h", writer="queue (classifier)", readers="queue")
+def queue_intermediate_seen() -> str:
+    """Job id → when it was first met between queue and worker."""
+    return "queue:intermediate-seen"
+
+
+# Stories and alerts.
+
+
+@_key("string", "for ever", writer="store.stories (classifier)", readers="store.stories")
+def topic_assignments(topic: str) -> str:
+    """How many entries were assigned: what the assigning transaction watches."""
+    return f"topic:{topic}:assignments"
+
+
+@_key("zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
+def topic_stories(topic: str) -> str:
+    """The topic's stories, by when they last changed."""
+    return f"topic:{topic}:stories"
+
+
+@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
+def entry_story(topic: str, entry_id: str) -> str:
+    """The story that the entry was assigned to."""
+    return f"topic:{topic}:entry:{entry_id}"
+
+
+@_key("zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="gateway, cli")
+def stories() -> str:
+    """All stories, by when they last changed."""
+    return "stories"
+
+
+@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="notifier, gateway, cli")
+def story(story_id: str) -> str:
+    """A story with its articles, claims and revisions, JSON."""
+    return f"story:{story_id}"
+
+
+@_key("stream", "the newest 100,000", writer="store.stories (classifier)", readers="notifier, gateway, cli")
+def alerts() -> str:
+    """One record for each revision of a story; the field `alert` is JSON."""
+    return "alerts"
+
+
+# Deliveries.
+
+
+@_key(
+    "string", "TOCSIN_STORY_RETENTION_SECONDS", writer="notifier, fenced by its lease", readers="notifier, gateway, cli"
+)
+def delivery(subscription_id: str, story_id: str) -> str:
+    """How far the subscription has been brought with the story, JSON."""
+    return f"delivery:{subscription_id}:{story_id}"

@@ -41,6 +41,17 @@ local function last_token()
   return math.max(tonumber(redis.call('GET', TOKEN) or 0), clock[1] * 1e6 + clock[2])
 end
 
+-- A caller's commands begin at ARGV[6], each with the number of its parts before it.
+local function run_commands()
+  local at = 6
+  while ARGV[at] do
+    local parts = tonumber(ARGV[at])
+    local answer = redis.pcall(unpack(ARGV, at + 1, at + parts))
+    if type(answer) == 'table' and answer.err then return {'failed', ARGV[at + 1], answer.err} end
+    at = at + 1 + parts
+  end
+end
+
 local operations = {}
 
 function operations.schedule(...)
@@ -82,21 +93,17 @@ end
 
 function operations.renew(member, token, seconds)
   if not holds(member, token) then return {'lost'} end
+  local failure = run_commands()
+  if failure then return failure end
   local expires_at = precise(now + seconds)
   redis.call('ZADD', EXPIRY, expires_at, member)
   return {'held', expires_at}
 end
 
--- The commands begin at ARGV[6], each with the number of its parts before it.
 function operations.commit(member, token, next_at)
   if not holds(member, token) then return {'lost'} end
-  local at = 6
-  while ARGV[at] do
-    local parts = tonumber(ARGV[at])
-    local answer = redis.pcall(unpack(ARGV, at + 1, at + parts))
-    if type(answer) == 'table' and answer.err then return {'failed', ARGV[at + 1], answer.err} end
-    at = at + 1 + parts
-  end
+  local failure = run_commands()
+  if failure then return failure end
   settle(member, tonumber(next_at))
   redis.call('HDEL', EXPIRIES, member)
   return {'held'}
@@ -132,5 +139,5 @@ function operations.members()
   return {redis.call('ZRANGE', TIMES, 0, -1), redis.call('ZRANGE', EXPIRY, 0, -1)}
 end
 
-if ARGV[1] == 'commit' then return operations.commit(ARGV[3], ARGV[4], ARGV[5]) end
+if ARGV[1] == 'commit' or ARGV[1] == 'renew' then return operations[ARGV[1]](ARGV[3], ARGV[4], ARGV[5]) end
 return operations[ARGV[1]](unpack(ARGV, 3))

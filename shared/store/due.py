@@ -93,9 +93,9 @@ class DueSet:
         """
         return [_lease(fields) for fields in await self._run("claim", n, _finite(lease_seconds))]
 
-    async def renew(self, lease: Lease, lease_seconds: float) -> Lease:
-        """The same lease, ending `lease_seconds` from now. Raises LeaseLost."""
-        answer = await self._run("renew", lease.member, lease.token, _finite(lease_seconds))
+    async def renew(self, lease: Lease, lease_seconds: float, *, commands: Iterable[Command] = ()) -> Lease:
+        """Runs `commands` and keeps the lease, until `lease_seconds` from now. Raises as `commit` does."""
+        answer = await self._run("renew", lease.member, lease.token, _finite(lease_seconds), *_flat(commands))
         return replace(lease, expires_at=float(_held(lease, answer)[0]))
 
     async def commit(self, lease: Lease, *, next_at: float | None, commands: Iterable[Command] = ()) -> None:
@@ -105,9 +105,8 @@ class DueSet:
         answer was lost with the connection and the client tried again: the commit then stands, once. Raises
         CommitFailed if Redis refuses a command; ValueError, before anything is sent, for one of over MAX_PARTS parts.
         """
-        parts = [part for command in commands for part in (len(command), *_checked(command))]
         at = "" if next_at is None else _finite(next_at)
-        _held(lease, await self._run("commit", lease.member, lease.token, at, *parts))
+        _held(lease, await self._run("commit", lease.member, lease.token, at, *_flat(commands)))
 
     async def release(self, lease: Lease) -> None:
         """Gives the member back untouched, at its old due time or an earlier wish. Raises LeaseLost."""
@@ -150,6 +149,10 @@ def _held(lease: Lease, answer: Sequence[bytes]) -> Sequence[bytes]:
         command, reason = (part.decode("utf-8", "replace") for part in rest)
         raise CommitFailed(f"{lease.member}: {command}: {reason}")
     return rest
+
+
+def _flat(commands: Iterable[Command]) -> list[Part]:
+    return [part for command in commands for part in (len(command), *_checked(command))]
 
 
 def _checked(command: Command) -> Command:

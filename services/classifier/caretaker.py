@@ -1,0 +1,47 @@
+"""Looks after the queue beside the work: dead neighbours' batches, and how much waits."""
+
+import threading
+from dataclasses import dataclass, field
+
+from shared import metrics
+from shared.logs import get_logger
+from shared.queue import CLASSIFY, JobQueue
+from shared.store.patience import StoreUnavailable
+
+LOOK_EVERY_SECONDS = 3.0
+log = get_logger()
+
+
+@dataclass(slots=True)
+class Caretaker:
+    """A context manager around a thread; the queue must have a connection of its own."""
+
+    queue: JobQueue
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Once."""
+        done = self.queue.recover()
+        if done.requeued or done.buried:
+            log.warning("batches.recovered", requeued=done.requeued, buried=done.buried)
+        metrics.QUEUE_DEPTH.labels(queue=CLASSIFY).set(self.queue.depth())
+        metrics.QUEUE_OLDEST_SECONDS.labels(queue=CLASSIFY).set(self.queue.oldest_age())
+        metrics.DEAD_LETTERS.set(len(self.queue.dead_letters()))
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_SECONDS):
+            try:
+                self.look()
+            except StoreUnavailable as error:
+                log.warning("redis.unavailable", error=str(error)[:200])
+            except Exception:  # the thread's last line: the next look may go better
+                log.exception("caretaker.failed")
+
+    def __enter__(self) -> "Caretaker":
+        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()

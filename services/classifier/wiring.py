@@ -1,0 +1,44 @@
+"""The classifier's composition root."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.classifier import jobs
+from services.classifier.caretaker import Caretaker
+from services.classifier.classifier import Classifier
+from services.classifier.packs import load_matcher
+from shared.queue import JobQueue
+from shared.runtime.status import StatusServer
+from shared.settings import Settings
+from shared.store.connection import connect_sync, readiness
+from shared.store.entries import EntryStore
+from shared.store.stories import StoryStore
+
+
+@contextmanager
+def wired(settings: Settings, redis_url: str) -> Iterator[JobQueue]:
+    """The queue whose jobs this process does. Raises ConfigError for a pack that does not load."""
+    matcher = load_matcher(settings.topics_dir)
+    redis = connect_sync(redis_url)
+    jobs.bind(
+        Classifier(
+            matcher=matcher,
+            entries=EntryStore(redis, retention_seconds=settings.entry_retention_seconds),
+            stories=StoryStore(
+                redis,
+                window_seconds=settings.story_window_seconds,
+                retention_seconds=settings.story_retention_seconds,
+            ),
+        )
+    )
+    with (
+        StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)),
+        Caretaker(job_queue(settings, redis_url)),
+    ):
+        yield job_queue(settings, redis_url)
+
+
+def job_queue(settings: Settings, redis_url: str) -> JobQueue:
+    return JobQueue(
+        connect_sync(redis_url), batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds
+    )

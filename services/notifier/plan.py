@@ -1,0 +1,71 @@
+"""What a subscription must be told of a story now (pure): the level-triggered decision.
+
+Not events are delivered but levels: the story as it is now is compared with what this subscription has acknowledged.
+Coalescing, superseding of stale revisions and recovery after a crash follow from that by themselves.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.models.story import AlertType, Revision, Story
+from shared.models.subscription import Delivery
+
+# These must not wait for the quiet time between updates to pass.
+URGENT_TYPES = frozenset({AlertType.MERGED, AlertType.RETRACTED})
+URGENT_REASONS = frozenset({"severity_raised"})
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds."""
+
+    hold: float
+    update_interval: float
+    max_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Tell of the story's current revision, as this type."""
+
+    type: AlertType
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    reason: str
+
+
+Plan = Send | Wait | Nothing
+
+
+def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Plan:
+    """Decide for one pair. A subscription that never got `created` is told of any revision as `created`."""
+    news = [revision for revision in story.revisions if revision.number > delivery.sent_revision]
+    if not news:
+        return Nothing("up_to_date")
+    if now - news[-1].at > timedelta(seconds=timing.max_age):
+        return Nothing("too_old")
+    if delivery.sent_revision == 0:
+        return _after(story.revisions[0].at, timing.hold, now, "hold") or Send(AlertType.CREATED, news[-1].reason)
+    if not any(_urgent(revision) for revision in news):
+        quiet = _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
+        if quiet:
+            return quiet
+    return Send(news[-1].type, news[-1].reason)
+
+
+def _urgent(revision: Revision) -> bool:
+    return revision.type in URGENT_TYPES or revision.reason in URGENT_REASONS
+
+
+def _after(moment: datetime, seconds: float, now: datetime, reason: str) -> Wait | None:
+    until = moment + timedelta(seconds=seconds)
+    return Wait(until, reason) if now < until else None

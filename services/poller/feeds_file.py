@@ -1,0 +1,77 @@
+"""The feeds file, followed while the poller runs."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared import metrics
+from shared.config.feeds import load_feeds
+from shared.errors import ConfigError
+from shared.logs import get_logger
+from shared.store.feeds import FeedStore
+from shared.store.patience import StoreUnavailable, patiently
+
+LOOK_EVERY_SECONDS = 2.0
+# All feeds of a new installation are due at once; their first polls are spread over this.
+FIRST_POLLS_SECONDS = 10.0
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedsFile:
+    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
+
+    path: Path
+    store: FeedStore
+    interval_seconds: float
+
+    async def configure(self, stop: asyncio.Event) -> None:
+        """Raises ConfigError."""
+        feeds = load_feeds(self.path)
+        spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
+        changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
+        if changed:
+            added, removed = changed
+            log.info("feeds.configured", feeds=len(feeds), added=added, removed=removed)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the file until `stop`."""
+        stamp = self._stamp()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
+            await self._count_states()
+            if (now := self._stamp()) == stamp:
+                continue
+            stamp = now
+            try:
+                await self.configure(stop)
+            except ConfigError as error:
+                log.error("feeds.refused", problems=list(error.problems), in_force="the feeds before this change")
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    async def _count_states(self) -> None:
+        with suppress(*StoreUnavailable):
+            feeds = await self.store.all()
+            states = await self.store.states([feed.id for feed in feeds])
+            counts = Counter(
+                state_name(feed.enabled, state.failures) for feed, state in zip(feeds, states, strict=True)
+            )
+            for name in ("healthy", "failing", "disabled"):
+                metrics.FEEDS.labels(state=name).set(counts[name])
+
+
+def state_name(enabled: bool, failures: int) -> str:
+    """The state under which a feed is counted and shown."""
+    if not enabled:
+        return "disabled"
+    return "failing" if failures else "healthy"

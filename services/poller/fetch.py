@@ -1,0 +1,38 @@
+"""One conditional GET of a feed (IO through the guarded client), and how it ended."""
+
+from datetime import datetime
+
+from services.poller.outcome import Fetched, Outcome, failure_of
+from services.poller.ports import HttpClient
+from shared.errors import FetchError
+from shared.http.headers import retry_after_seconds
+from shared.models.feed import Feed, FeedState
+
+ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+
+
+async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -> Fetched:
+    """GET the feed; validators go back byte for byte as they came. Never raises for what a server can do to us."""
+    try:
+        response = await http.fetch(feed.url, headers=_conditions(state))
+    except FetchError as error:
+        return Fetched(failure=Outcome(error.outcome), detail=str(error))
+    return Fetched(
+        status=response.status,
+        body=response.body,
+        url=response.url,
+        etag=response.headers.get("etag"),
+        last_modified=response.headers.get("last-modified"),
+        retry_after=retry_after_seconds(response.headers, now),
+        failure=failure_of(response.status),
+        detail=f"HTTP {response.status}",
+    )
+
+
+def _conditions(state: FeedState) -> dict[str, str]:
+    headers = {"Accept": ACCEPT}
+    if state.etag:
+        headers["If-None-Match"] = state.etag
+    if state.last_modified:
+        headers["If-Modified-Since"] = state.last_modified
+    return headers

@@ -1,0 +1,110 @@
+"""Which items are the same, and which are new (pure).
+
+An item's identity is its guid (scheme- and host-case-normalised), else its canonical link, else a hash of title and
+lead; never its date. Beside it stands an alias, link and title together, by which an item whose guid was rotated is
+known again for 7 days.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from services.poller.parse import Item
+
+ALIAS_DAYS = 7
+KEEP_DAYS = 30
+_RECORD = struct.Struct("<8sH")  # hash, day number it was last listed
+_TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid", "at_medium", "at_campaign", "cmpid")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Two 8-byte hashes."""
+
+    key: bytes
+    alias: bytes | None
+
+
+def canonical_url(url: str) -> str:
+    """One spelling per page: no scheme, lower-case host without `www.`, no fragment, no tracking parameters."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removeprefix("www.")
+    port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+    query = urlencode([(k, v) for k, v in parse_qsl(parts.query, True) if not k.lower().startswith(_TRACKING)])
+    return urlunsplit(("", host + port, parts.path.rstrip("/") or "/", query, ""))
+
+
+def identify(items: Sequence[Item]) -> list[Identity]:
+    """Identities in the items' order. A guid that stands twice in one document is told apart by its link."""
+    guids = [_normal_guid(item.guid) for item in items]
+    twice = {guid for guid in guids if guid and guids.count(guid) > 1} if len(set(guids)) < len(guids) else set()
+    return [_identity(item, guid, guid in twice) for item, guid in zip(items, guids, strict=True)]
+
+
+def _identity(item: Item, guid: str | None, repeated: bool) -> Identity:
+    link = _safe_canonical(item.url)
+    if guid and repeated:
+        key = f"guid {guid} link {link}"
+    elif guid:
+        key = f"guid {guid}"
+    else:
+        key = f"link {link}" if link else f"text {item.title}\n{item.summary[:200]}"
+    alias = _hash(f"alias {link}\n{item.title.casefold()}") if link and item.title else None
+    return Identity(_hash(key), alias)
+
+
+def _normal_guid(guid: str | None) -> str | None:
+    if guid and guid[:8].lower().startswith(("http://", "https://")):
+        try:
+            parts = urlsplit(guid)
+        except ValueError:
+            return guid
+        return urlunsplit(("", parts.netloc.lower(), parts.path, parts.query, parts.fragment))
+    return guid
+
+
+def _safe_canonical(url: str | None) -> str | None:
+    try:
+        return canonical_url(url) if url else None
+    except ValueError:
+        return url
+
+
+def _hash(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()[:8]
+
+
+def entry_id(feed_id: str, identity: Identity) -> str:
+    """16 hex digits, the same for the same item of the same feed for ever."""
+    return sha256(feed_id.encode() + identity.key).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWindow:
+    """What a feed has listed: hash → day number (days since 1970) it was last listed. 10 bytes a record when stored."""
+
+    days: dict[bytes, int]
+
+    @classmethod
+    def from_bytes(cls, stored: bytes | None) -> "SeenWindow":
+        return cls(dict(_RECORD.iter_unpack(stored)) if stored else {})
+
+    def to_bytes(self) -> bytes:
+        return b"".join(_RECORD.pack(key, day) for key, day in self.days.items())
+
+    def knows(self, identity: Identity, today: int) -> bool:
+        if identity.key in self.days:
+            return True
+        listed = self.days.get(identity.alias) if identity.alias else None
+        return listed is not None and today - listed <= ALIAS_DAYS
+
+    def after(self, listed: Iterable[Identity], today: int) -> "SeenWindow":
+        """With these marked as listed today, and without what has not been listed for 30 days."""
+        days = {key: day for key, day in self.days.items() if today - day <= KEEP_DAYS}
+        for identity in listed:
+            days[identity.key] = today
+            if identity.alias:
+                days[identity.alias] = today
+        return SeenWindow(days)

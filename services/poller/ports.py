@@ -1,0 +1,43 @@
+"""What the poller needs from outside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from services.poller.parse import Document
+from shared.http import Response
+from shared.models.entry import Entry
+from shared.models.feed import Feed, FeedState
+from shared.store.due import Command, Lease
+
+
+class HttpClient(Protocol):
+    async def fetch(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response: ...
+
+
+class Parser(Protocol):
+    async def parse(self, body: bytes, base_url: str) -> Document:
+        """Raises NotAFeed, TimeoutError, or whatever killed the parsing process."""
+        ...
+
+
+class DueFeeds(Protocol):
+    async def claim(self, n: int, lease_seconds: float) -> list[Lease]: ...
+    async def commit(self, lease: Lease, *, next_at: float | None, commands: Sequence[Command] = ()) -> None: ...
+    async def release(self, lease: Lease) -> None: ...
+    async def next_at(self) -> float | None: ...
+
+
+class Feeds(Protocol):
+    async def load(self, feed_id: str) -> tuple[Feed | None, FeedState, bytes | None]:
+        """The feed as configured (None: no longer), what polling learnt, and its seen window."""
+        ...
+
+    def state_commands(self, feed_id: str, state: FeedState, seen: bytes | None) -> Sequence[Command]: ...
+
+
+class Entries(Protocol):
+    def save_commands(self, entries: Sequence[Entry]) -> Sequence[Command]: ...
+
+
+class Queue(Protocol):
+    def batch_commands(self, entry_ids: Sequence[str]) -> Sequence[Command]: ...

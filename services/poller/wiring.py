@@ -1,0 +1,79 @@
+"""The poller's composition root."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.poller.conclude import Limits
+from services.poller.feeds_file import FeedsFile
+from services.poller.parsing import ParsingPool
+from services.poller.poller import Pacing, Poller
+from services.poller.schedule import Pace
+from shared.http import GuardedClient
+from shared.http import Limits as HttpLimits
+from shared.queue import JobQueue
+from shared.runtime.status import StatusServer
+from shared.settings import Settings
+from shared.store.connection import connect, connect_sync, readiness
+from shared.store.due import DueSet
+from shared.store.entries import EntryStore
+from shared.store.feeds import DUE_FEEDS, FeedStore
+
+
+@asynccontextmanager
+async def wired(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Poller, FeedsFile]]:
+    """A poller on this Redis, and the feeds file that it follows."""
+    redis, sync_redis = connect(redis_url), connect_sync(redis_url)
+    due = DueSet(redis, DUE_FEEDS)
+    feeds = FeedStore(redis, due)
+    async with (
+        redis,
+        guarded_client(settings) as http,
+        ParsingPool(settings.parse_processes, settings.parse_seconds) as parser,
+    ):
+        with StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)):
+            poller = Poller(
+                http=http,
+                parser=parser,
+                due=due,
+                feeds=feeds,
+                entries=EntryStore(sync_redis, retention_seconds=settings.entry_retention_seconds),
+                queue=JobQueue(
+                    sync_redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds
+                ),
+                pacing=pacing(settings),
+            )
+            yield poller, FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds)
+        sync_redis.close()
+
+
+def guarded_client(settings: Settings) -> GuardedClient:
+    return GuardedClient(
+        user_agent=settings.user_agent,
+        limits=HttpLimits(
+            connect_seconds=settings.poll_connect_seconds,
+            read_seconds=settings.poll_read_seconds,
+            total_seconds=settings.poll_total_seconds,
+            max_bytes=settings.poll_max_bytes,
+        ),
+        allow=settings.allow_networks,
+        max_connections=settings.poll_concurrency * 2,
+    )
+
+
+def pacing(settings: Settings) -> Pacing:
+    return Pacing(
+        concurrency=settings.poll_concurrency,
+        per_host=settings.poll_per_host,
+        lease_seconds=settings.poll_lease_seconds,
+        pace=Pace(
+            interval=settings.poll_interval_seconds,
+            jitter=settings.poll_jitter,
+            backoff=settings.poll_backoff_seconds,
+            backoff_cap=settings.poll_backoff_cap_seconds,
+        ),
+        limits=Limits(
+            seed_max_age_seconds=settings.seed_max_age_seconds,
+            seed_max_entries=settings.seed_max_entries,
+            max_entries=settings.max_entries_per_poll,
+        ),
+    )

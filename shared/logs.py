@@ -1,0 +1,68 @@
+"""Structured logs: one line an event, ids bound, readable on a terminal, JSON otherwise. Secrets never pass."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+from pydantic import SecretStr
+
+LogFormat = Literal["auto", "console", "json"]
+
+_SECRET_NAMES = re.compile(r"secret|password|token_value|authorization|signature", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+_HIDDEN = "[hidden]"
+
+
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: fields named like secrets, webhook keys and passwords in addresses are masked."""
+    for name, value in event.items():
+        if isinstance(value, SecretStr) or (_SECRET_NAMES.search(name) and value):
+            event[name] = _HIDDEN
+        elif isinstance(value, str):
+            event[name] = _SECRET_TEXT.sub(_HIDDEN, value)
+    return event
+
+
+def configure_logs(service: str, *, level: str = "info", style: LogFormat = "auto") -> None:
+    """Set up structlog and the standard library's logging for this process; everything goes to standard error.
+
+    Args:
+        service: bound to every line.
+        level: debug, info, warning or error.
+        style: `auto` is `console` on a terminal and `json` elsewhere.
+    """
+    as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Any] = (
+        [structlog.processors.format_exc_info, hide_secrets, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        if as_json
+        else [structlog.processors.format_exc_info, hide_secrets, structlog.dev.ConsoleRenderer()]
+    )
+    structlog.configure(
+        processors=[*before, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, *last], foreign_pre_chain=before))
+    # The libraries' chatter is not ours: only their warnings are worth a line.
+    logging.basicConfig(handlers=[handler], level=max(numeric, logging.WARNING), force=True)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+_drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta

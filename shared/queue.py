@@ -1,0 +1,301 @@
+"""The queue between poller and classifier: RQ, with batches, deterministic ids and no poison.
+
+A job carries the ids of a batch of entries. A batch whose job dies (exception, timeout, a killed worker) is tried
+once more, then in halves, until the entry that kills stands alone and goes to the dead letters:
+
+    died once → the same batch again → halves … → single entry, three tries → dead letter
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
+from rq.intermediate_queue import IntermediateQueue
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+from shared import keys
+from shared.models.base import Model, UtcDatetime
+
+CLASSIFY = "classify"
+CLASSIFY_JOB = "services.classifier.jobs.classify"
+
+BATCH_TRIES = 2
+SINGLE_TRIES = 3
+# Between leaving the queue and being registered as started a job is nobody's; a live worker needs milliseconds for it.
+INTERMEDIATE_GRACE_SECONDS = 5.0
+RECOVERY_LOCK_SECONDS = 30
+WORKER_TTL_SECONDS = 60
+
+Command = tuple[str | bytes | int | float, ...]
+
+
+class DeadLetter(Model):
+    """An entry that could not be classified. Nothing is dropped: it stays until retried or dropped by a person."""
+
+    entry_id: str
+    reason: str
+    tries: int
+    at: UtcDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What is done with a batch whose job died: batches to queue again, and entries to set aside."""
+
+    batches: tuple[tuple[str, ...], ...]
+    tries: int
+    buried: tuple[str, ...]
+
+
+def remedy(entry_ids: Sequence[str], tries: int) -> Remedy:
+    """Decide on a batch that has died `tries` times in this composition."""
+    if len(entry_ids) == 1 and tries >= SINGLE_TRIES:
+        return Remedy((), 0, tuple(entry_ids))
+    if len(entry_ids) == 1 or tries < BATCH_TRIES:
+        return Remedy((tuple(entry_ids),), tries, ())
+    middle = len(entry_ids) // 2
+    return Remedy((tuple(entry_ids[:middle]), tuple(entry_ids[middle:])), 0, ())
+
+
+def batch_id(entry_ids: Sequence[str], tries: int) -> str:
+    """The job id: the same entries at the same try are the same job."""
+    return "batch-" + sha256(f"{tries}:{','.join(entry_ids)}".encode()).hexdigest()[:24]
+
+
+def worker_name() -> str:
+    """Host, process and its start time: enough for a neighbour to tell that this worker is dead."""
+    return f"{socket.gethostname()}.{os.getpid()}.{_start_time(os.getpid())}"
+
+
+def _start_time(pid: int) -> str:
+    try:
+        # Field 22 of proc(5) stat; the command in field 2 may hold spaces and brackets.
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return "0"
+
+
+def _is_dead_neighbour(name: str) -> bool:
+    host, _, rest = name.rpartition(".")[0].rpartition(".")
+    pid, started = rest, name.rpartition(".")[2]
+    return host == socket.gethostname() and pid.isdigit() and _start_time(int(pid)) != started
+
+
+@dataclass(frozen=True, slots=True)
+class Remedied:
+    """Batches queued again, and entries buried, by one recovery."""
+
+    requeued: int
+    buried: int
+
+
+class JobQueue:
+    """RQ's `classify` queue over a synchronous connection (RQ has no other)."""
+
+    def __init__(self, redis: Redis, *, batch_size: int = 50, job_timeout_seconds: int = 30) -> None:
+        self.redis = redis
+        self.batch_size = batch_size
+        self.job_timeout_seconds = job_timeout_seconds
+        self.queue = Queue(CLASSIFY, connection=redis, serializer=JSONSerializer)
+
+    def batch_commands(self, entry_ids: Sequence[str], *, tries: int = 0) -> list[Command]:
+        """The Redis commands that queue these entries in batches, for a caller who commits them with its own.
+
+        RQ writes into a pipeline that is never executed; its commands are taken from there.
+        """
+        recorder = self.redis.pipeline(transaction=False)
+        for start in range(0, len(entry_ids), self.batch_size):
+            self._enqueue(entry_ids[start : start + self.batch_size], tries, recorder)
+        return [tuple(args) for args, _options in recorder.command_stack]
+
+    def enqueue(self, entry_ids: Sequence[str]) -> None:
+        """Queue these entries now, in one transaction."""
+        with self.redis.pipeline() as pipe:
+            for start in range(0, len(entry_ids), self.batch_size):
+                self._enqueue(entry_ids[start : start + self.batch_size], 0, pipe)
+            pipe.execute()
+
+    def _enqueue(self, entry_ids: Sequence[str], tries: int, pipe: Any) -> None:
+        data = Queue.prepare_data(
+            CLASSIFY_JOB,
+            args=[list(entry_ids)],
+            timeout=self.job_timeout_seconds,
+            result_ttl=0,
+            job_id=batch_id(entry_ids, tries),
+            meta={"tries": tries},
+            description=f"{len(entry_ids)} entries",
+        )
+        self.queue.enqueue_many([data], pipeline=pipe)
+
+    def depth(self) -> int:
+        """Batches that wait."""
+        return int(self.queue.count)
+
+    def oldest_age(self) -> float:
+        """Seconds since the batch next in line was queued; 0 when none waits."""
+        waiting = self.queue.get_jobs(0, 1)
+        queued_at = waiting[0].enqueued_at if waiting else None
+        return max(0.0, (datetime.now(UTC) - queued_at.replace(tzinfo=UTC)).total_seconds()) if queued_at else 0.0
+
+    def in_flight(self) -> int:
+        """Batches that wait, are worked on, or wait for recovery."""
+        started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
+        failed = FailedJobRegistry(queue=self.queue, serializer=JSONSerializer)
+        lost = self.redis.llen(IntermediateQueue.get_intermediate_queue_key(self.queue.key))
+        return self.depth() + started.get_job_count(cleanup=False) + failed.get_job_count(cleanup=False) + int(lost)
+
+    # Recovery ---------------------------------------------------------------------------------------------------
+
+    def recover(self) -> Remedied:
+        """Give the batches of dead workers and failed jobs their remedy. Safe to call from every worker at any time."""
+        lock = keys.queue_recovery_lock()
+        if not self.redis.set(lock, worker_name(), nx=True, ex=RECOVERY_LOCK_SECONDS):
+            return Remedied(0, 0)
+        try:
+            died = [*self._abandoned(), *self._failed()]
+            totals = [self._apply(job_id, reason) for job_id, reason in died]
+            requeued = sum(totals_batches for totals_batches, _ in totals) + self._rescue_intermediate()
+            return Remedied(requeued, sum(buried for _, buried in totals))
+        finally:
+            self.redis.delete(lock)
+
+    def _abandoned(self) -> Iterable[tuple[str, str]]:
+        started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
+        for job_id, execution_id in started.get_job_and_execution_ids(cleanup=False):
+            try:
+                execution = Execution.fetch(execution_id, job_id, self.redis)
+            except ValueError:
+                yield job_id, "abandoned: the execution has expired"
+                continue
+            if _is_dead_neighbour(execution.worker_name):
+                yield job_id, f"abandoned: worker {execution.worker_name} is dead"
+
+    def _failed(self) -> Iterable[tuple[str, str]]:
+        failed = FailedJobRegistry(queue=self.queue, serializer=JSONSerializer)
+        for job_id in failed.get_job_ids(cleanup=False):
+            yield job_id, "the job failed"
+
+    def _apply(self, job_id: str, reason: str) -> tuple[int, int]:
+        try:
+            job = Job.fetch(job_id, connection=self.redis, serializer=JSONSerializer)
+        except NoSuchJobError:
+            FailedJobRegistry(queue=self.queue, serializer=JSONSerializer).remove(job_id)
+            self._forget_started(job_id)
+            return 0, 0
+        plan = remedy(job.args[0], int(job.meta.get("tries", 0)) + 1)
+        with self.redis.pipeline() as pipe:
+            job.delete(pipeline=pipe)
+            self._forget_started(job_id, pipe)
+            for batch in plan.batches:
+                self._enqueue(batch, plan.tries, pipe)
+            for entry_id in plan.buried:
+                letter = DeadLetter(entry_id=entry_id, reason=_last_line(job) or reason, tries=SINGLE_TRIES, at=_now())
+                pipe.hset(keys.dead_letters(), entry_id, letter.model_dump_json())
+            pipe.execute()
+        return len(plan.batches), len(plan.buried)
+
+    def _forget_started(self, job_id: str, pipe: Any = None) -> None:
+        started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
+        target = self.redis if pipe is None else pipe
+        for started_id, execution_id in started.get_job_and_execution_ids(cleanup=False):
+            if started_id == job_id:
+                target.zrem(started.key, f"{job_id}:{execution_id}")
+
+    def _rescue_intermediate(self) -> int:
+        """Jobs that a worker had taken but not yet begun when it died: nobody's, so they go back untouched."""
+        waiting = IntermediateQueue(self.queue.key, self.redis)
+        started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
+        begun = {job_id for job_id, _ in started.get_job_and_execution_ids(cleanup=False)}
+        rescued = 0
+        for job_id in waiting.get_job_ids():
+            if job_id in begun:
+                self.redis.lrem(waiting.key, 1, job_id)
+            elif self._stuck(job_id):
+                with self.redis.pipeline() as pipe:
+                    pipe.lrem(waiting.key, 1, job_id)
+                    pipe.hdel(keys.queue_intermediate_seen(), job_id)
+                    pipe.lpush(self.queue.key, job_id)
+                    pipe.execute()
+                rescued += 1
+        return rescued
+
+    def _stuck(self, job_id: str) -> bool:
+        first_seen = self.redis.hget(keys.queue_intermediate_seen(), job_id)
+        if first_seen is None:
+            self.redis.hset(keys.queue_intermediate_seen(), job_id, str(time.time()))
+            self.redis.expire(keys.queue_intermediate_seen(), 3600)
+            return False
+        return time.time() - float(first_seen) >= INTERMEDIATE_GRACE_SECONDS
+
+    # Dead letters -----------------------------------------------------------------------------------------------
+
+    def bury(self, entry_id: str, reason: str, tries: int = 1) -> None:
+        """Set one entry aside."""
+        letter = DeadLetter(entry_id=entry_id, reason=reason, tries=tries, at=_now())
+        self.redis.hset(keys.dead_letters(), entry_id, letter.model_dump_json())
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Oldest first."""
+        stored = self.redis.hvals(keys.dead_letters())
+        return sorted((DeadLetter.model_validate_json(text) for text in stored), key=lambda letter: letter.at)
+
+    def retry_dead_letters(self, entry_ids: Sequence[str]) -> int:
+        """Queue these again and forget that they were dead; returns how many there were."""
+        known = [e for e in entry_ids if self.redis.hexists(keys.dead_letters(), e)]
+        with self.redis.pipeline() as pipe:
+            for entry_id in known:
+                self._enqueue([entry_id], 0, pipe)
+                pipe.hdel(keys.dead_letters(), entry_id)
+            pipe.execute()
+        return len(known)
+
+    def drop_dead_letters(self, entry_ids: Sequence[str]) -> int:
+        """Forget these for good; returns how many there were."""
+        return int(self.redis.hdel(keys.dead_letters(), *entry_ids)) if entry_ids else 0
+
+    # Work -------------------------------------------------------------------------------------------------------
+
+    def work(self, *, max_jobs: int | None = None, burst: bool = False) -> bool:
+        """Run jobs in this process until told to stop (SIGTERM, SIGINT), `max_jobs` are done or `burst` is drained.
+
+        Not forked: a counter incremented in a forked child is lost, and a fork costs 20 ms a job.
+        """
+        worker = SimpleWorker(
+            [self.queue],
+            name=worker_name(),
+            connection=self.redis,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_SECONDS,
+            log_job_description=False,
+        )
+        return bool(worker.work(max_jobs=max_jobs, burst=burst, logging_level="WARNING"))
+
+
+def resolve_job(path: str = CLASSIFY_JOB) -> Callable[[list[str]], object]:
+    """The function behind the dotted path that the poller names."""
+    module, _, name = path.rpartition(".")
+    function: Callable[[list[str]], object] = getattr(import_module(module), name)
+    return function
+
+
+def _last_line(job: Job) -> str:
+    result = job.latest_result()
+    text = (result.exc_string or "") if result else ""
+    return text.strip().rsplit("\n", 1)[-1][:300]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

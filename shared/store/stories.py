@@ -1,0 +1,96 @@
+"""Stories, and the alerts stream that announces their revisions: both are written in one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import WatchError
+
+from shared import keys
+from shared.models.story import Alert, Story
+
+ALERTS_KEPT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A story as it shall be stored, and the alert that announces it, if it rings."""
+
+    story: Story
+    alert: Alert | None
+
+
+class StoryStore:
+    """The classifiers' side: any number of them may assign entries to stories of one topic at once."""
+
+    def __init__(self, redis: Redis, *, window_seconds: float, retention_seconds: int) -> None:
+        self.redis = redis
+        self.window_seconds = window_seconds
+        self.retention_seconds = retention_seconds
+
+    def assign(
+        self, topic: str, entry_id: str, now: datetime, decide: Callable[[Sequence[Story]], Change]
+    ) -> Change | None:
+        """Let `decide` choose a story for the entry among the live ones, and store what it says.
+
+        One optimistic transaction on the topic: when another entry was assigned meanwhile, `decide` is asked again.
+        None when the entry had been assigned before: a repeated job changes nothing and rings nothing.
+        """
+        while True:
+            with self.redis.pipeline() as pipe:
+                pipe.watch(  # type: ignore[no-untyped-call]  # redis-py has not typed it
+                    keys.topic_assignments(topic)
+                )
+                if pipe.exists(keys.entry_story(topic, entry_id)):
+                    return None
+                change = decide(self._live(topic, now))
+                pipe.multi()
+                self._write(pipe, topic, entry_id, change)
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return change
+
+    def _live(self, topic: str, now: datetime) -> list[Story]:
+        since = (now - timedelta(seconds=self.window_seconds)).timestamp()
+        ids = self.redis.zrange(keys.topic_stories(topic), since, "+inf", byscore=True)
+        stored = self.redis.mget(_story_keys(ids)) if ids else []
+        return [Story.model_validate_json(text) for text in stored if text]
+
+    def _write(self, pipe: Redis, topic: str, entry_id: str, change: Change) -> None:
+        story = change.story
+        moment = story.updated_at.timestamp()
+        pipe.incr(keys.topic_assignments(topic))
+        pipe.set(keys.story(story.id), story.model_dump_json(), ex=self.retention_seconds)
+        pipe.set(keys.entry_story(topic, entry_id), story.id, ex=self.retention_seconds)
+        pipe.zadd(keys.topic_stories(topic), {story.id: moment})
+        pipe.zremrangebyscore(keys.topic_stories(topic), "-inf", moment - self.retention_seconds)
+        pipe.zadd(keys.stories(), {story.id: moment})
+        pipe.zremrangebyscore(keys.stories(), "-inf", moment - self.retention_seconds)
+        if change.alert:
+            pipe.xadd(keys.alerts(), {"alert": change.alert.model_dump_json()}, maxlen=ALERTS_KEPT, approximate=True)
+
+
+class StoryReader:
+    """The readers' side: notifier, gateway, command line."""
+
+    def __init__(self, redis: AsyncRedis) -> None:
+        self.redis = redis
+
+    async def load(self, story_id: str) -> Story | None:
+        text = await self.redis.get(keys.story(story_id))
+        return Story.model_validate_json(text) if text else None
+
+    async def newest(self, n: int) -> list[Story]:
+        """Newest first."""
+        ids = await self.redis.zrange(keys.stories(), 0, n - 1, desc=True)
+        stored = await self.redis.mget(_story_keys(ids)) if ids else []
+        return [Story.model_validate_json(text) for text in stored if text]
+
+
+def _story_keys(ids: Any) -> list[str]:  # redis-py types an answer as all that any option could make of it
+    return [keys.story(story_id.decode()) for story_id in ids]
