@@ -150,7 +150,7 @@ def _structure(node: Node, seen: set[int]) -> Iterator[tuple[int, str]]:
         yield from _key_problems(node)
     for _, line, child in _children(node):
         if id(child) in seen:
-            yield line, ALIAS
+            yield line if isinstance(node, MappingNode) else node.start_mark.line, ALIAS
             continue
         seen.add(id(child))
         yield from _structure(child, seen)

@@ -64,7 +64,7 @@ def _as_utf8(data: bytes) -> bytes:
     if declared := DECLARED_ENCODING.match(data):
         try:
             return data.decode(declared[1].decode(), "replace").encode()
-        except LookupError:
+        except (LookupError, UnicodeError):
             return data
     return data
 

@@ -1,14 +1,25 @@
 """What pydantic found wrong, in one line that says what is allowed. A value is shown only where no secret can stand."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from pydantic_core import ErrorDetails
 
-from shared.models.allowed import Location, Schema, allowed_fields, allowed_values
+from shared.models.allowed import Location, Schema, allowed_fields, allowed_keys, allowed_values
+
+PLAINER = {
+    "string_pattern_mismatch": "has the wrong form",
+    "too_short": "has too few items",
+    "too_long": "has too many items",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+}
 
 
 class Problem(NamedTuple):
+    """`missing` is the field that should stand at `location`, if that is the trouble."""
+
     location: Location
     text: str
     missing: str = ""
@@ -19,30 +30,39 @@ def explain(detail: ErrorDetails, schema: Schema) -> Problem:
     location = detail["loc"]
     match detail["type"]:
         case "missing":
-            text = _with_allowed("is missing", allowed_values(schema, location))
-            return Problem(location[:-1], text, str(location[-1]))
+            return _missing(location[:-1], str(location[-1]), schema)
         case "union_tag_not_found":
-            name = _unquote(detail["ctx"]["discriminator"])
-            return Problem(location, _with_allowed("is missing", allowed_values(schema, (*location, name))), name)
+            return _missing(location, _unquote(detail["ctx"]["discriminator"]), schema)
         case "extra_forbidden":
-            names = allowed_fields(schema, location[:-1])
-            return Problem(location, _with_nearest("unknown field", str(location[-1]), names))
+            text = _unknown("unknown field", location[-1], allowed_fields(schema, location[:-1]))
         case "enum" | "literal_error":
-            choices = allowed_values(schema, location).split(", ")
-            return Problem(location, _with_nearest(_not_allowed(detail["input"]), detail["input"], choices))
+            text = _unlisted(detail["input"], allowed_values(schema, location).split(", "))
         case "union_tag_invalid":
-            choices = [_unquote(tag) for tag in detail["ctx"]["expected_tags"].split(", ")]
-            return Problem(location, _with_nearest(_not_allowed(detail["ctx"]["tag"]), detail["ctx"]["tag"], choices))
-    return Problem(location, _with_allowed(_wrong(detail), allowed_values(schema, location)))
+            text = _unlisted(
+                detail["ctx"]["tag"], [_unquote(tag) for tag in detail["ctx"]["expected_tags"].split(", ")]
+            )
+        case _ if location[-1:] == ("[key]",):
+            text = _with_allowed("a key of the wrong form", allowed_keys(schema, location[:-2]))
+        case _:
+            text = _with_allowed(_wrong(detail), allowed_values(schema, location))
+    return Problem(location, text)
+
+
+def _missing(location: Location, name: str, schema: Schema) -> Problem:
+    return Problem(location, _with_allowed("is missing", allowed_values(schema, (*location, name))), name)
 
 
 def _wrong(detail: ErrorDetails) -> str:
-    if detail["type"] == "string_pattern_mismatch":
-        return "has the wrong form"
-    return detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    plain = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return PLAINER.get(detail["type"], plain)
 
 
-def _with_nearest(wrong: str, written: object, choices: list[str] | tuple[str, ...]) -> str:
+def _unlisted(written: object, choices: Sequence[str]) -> str:
+    shown = f"{str(written)[:60]!r} is" if isinstance(written, str | int | float) else "is"
+    return _unknown(f"{shown} not allowed", written, choices)
+
+
+def _unknown(wrong: str, written: object, choices: Sequence[str]) -> str:
     nearest = get_close_matches(str(written), choices, n=1)
     hint = f", did you mean `{nearest[0]}`?" if nearest else ""
     return _with_allowed(wrong + hint, ", ".join(choices))
@@ -50,10 +70,6 @@ def _with_nearest(wrong: str, written: object, choices: list[str] | tuple[str, .
 
 def _with_allowed(wrong: str, allowed: str) -> str:
     return f"{wrong}; allowed: {allowed}" if allowed else wrong
-
-
-def _not_allowed(written: object) -> str:
-    return f"{str(written)[:60]!r} is not allowed" if isinstance(written, str | int | float) else "is not allowed"
 
 
 def _unquote(text: str) -> str:

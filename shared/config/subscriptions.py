@@ -36,11 +36,15 @@ def load_subscriptions(path: Path, env: Mapping[str, str]) -> tuple[Subscription
     for index, subscription in enumerate(subscriptions):
         try:
             resolved.append(_resolve(subscription, env))
-        except ValueError as error:
+        except _SecretError as error:
             problems.append(document.problem(("subscriptions", index, "channel", "secret"), str(error)))
     if problems:
         raise ConfigError(*problems)
     return tuple(resolved)
+
+
+class _SecretError(Exception):
+    """Why a secret cannot be used."""
 
 
 def _duplicates(document: Document, subscriptions: tuple[Subscription, ...]) -> Iterator[str]:
@@ -70,7 +74,7 @@ def _secret(written: str, env: Mapping[str, str]) -> str:
     else:
         secret, origin = written, "it"
     if not is_webhook_secret(secret):
-        raise ValueError(f"{origin} is not a webhook secret; {WHSEC_FORM}")
+        raise _SecretError(f"{origin} is not a webhook secret; {WHSEC_FORM}")
     return secret
 
 
@@ -86,7 +90,7 @@ def is_webhook_secret(text: str) -> bool:
 
 def _from_env(name: str, env: Mapping[str, str]) -> str:
     if not env.get(name):
-        raise ValueError(f"the environment variable {name} is not set; {WHSEC_FORM}")
+        raise _SecretError(f"the environment variable {name} is not set; {WHSEC_FORM}")
     return env[name].strip()
 
 
@@ -95,4 +99,4 @@ def _from_file(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(4096).decode("ascii", "replace").strip()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; {WHSEC_FORM}") from None
+        raise _SecretError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; {WHSEC_FORM}") from None

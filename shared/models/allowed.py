@@ -29,6 +29,11 @@ def allowed_values(root: Schema, location: Location) -> str:
     return " or ".join(text for text in texts if text)
 
 
+def allowed_keys(root: Schema, location: Location) -> str:
+    """The form of the keys of the mapping at `location`, as a pattern; empty when any key may stand there."""
+    return " or ".join(pattern for schema in _at(root, location) for pattern in _children(schema, "patternProperties"))
+
+
 def _at(root: Schema, location: Location) -> list[Schema]:
     """The schemas in force at a pydantic error location, whose steps are keys, indexes and union tags."""
     found = list(_expand(root, root))
@@ -56,9 +61,11 @@ def _expand(root: Schema, schema: Schema) -> Iterator[Schema]:
 def _below(schema: Schema, step: int | str) -> Iterator[Schema]:
     if isinstance(step, int):
         candidates = [schema.get("items")]
+    elif step in (named := _children(schema, "properties")):
+        candidates = [named[step]]
     else:
-        candidates = [_children(schema, "properties").get(step) or schema.get("additionalProperties")]
-    yield from (candidate for candidate in candidates if isinstance(candidate, Mapping))
+        candidates = [schema.get("additionalProperties"), *_children(schema, "patternProperties").values()]
+    yield from (cast("Schema", candidate) for candidate in candidates if isinstance(candidate, Mapping))
 
 
 def _is_tagged(schema: Schema, tag: int | str) -> bool:
