@@ -88,12 +88,11 @@ def parse_document(path: Path, text: str) -> Document:
         raise ConfigError(f"{path}:1: the file is empty; a mapping such as `name: value` is needed")
     if not isinstance(root, MappingNode):
         raise ConfigError(f"{path}:{root.start_mark.line + 1}: a mapping such as `name: value` is needed at the top")
-    document = Document(path, text, root, {})
-    if problems := [f"{path}:{line + 1}: {text}" for line, text in _structure(root, set())]:
+    if problems := [f"{path}:{line + 1}: {wrong}" for line, wrong in _structure(root, set())]:
         raise ConfigError(*problems)
     constructor = YAML(typ="safe", pure=True).constructor
-    document.data.update({key.value: _plain(path, value, constructor) for key, value in root.value})
-    return document
+    data = {key.value: _plain(path, value, constructor) for key, value in root.value}
+    return Document(path, text, root, data)
 
 
 def dotted(steps: Location) -> str:
