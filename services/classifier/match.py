@@ -1,0 +1,216 @@
+"""Does an entry tell what a topic watches? A pure decision: the same packs and the same entry, the same verdict."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from services.classifier.claims import read_claims
+from services.classifier.scan import Hit, Kind, Scanner
+from services.classifier.text import Span, fold, language_of, sentence_at, sentences
+from shared.models.entry import Entry
+from shared.models.pack import Rule, TopicPack
+from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
+
+ENGINE = 1  # raised whenever the same pack would give another verdict
+_CJK = frozenset({"zh", "ja", "ko"})
+# "and" with its spaces: a second owner so close to the actor shares the noun with it.
+_SHARED = 6
+_LONGEST_FORM = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+    language: str | None
+    sentences: tuple[Span, ...]
+
+    def sentence(self, hit: Hit) -> int:
+        return sentence_at(self.sentences, hit.start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    reason: str
+    score: float = 0.0
+    event: str | None = None
+    evidence: tuple[Hit, ...] = ()
+
+    @property
+    def relevant(self) -> bool:
+        return self.reason == "matched"
+
+
+class Topic:
+    """One pack's rule, ready to judge."""
+
+    def __init__(self, pack: TopicPack) -> None:
+        self.pack = pack
+        self.version = sha256(f"{ENGINE}\n{pack.model_dump_json()}".encode()).hexdigest()[:12]
+
+    def judge(self, text: _Text, hits: Sequence[Hit]) -> TopicMatch | None:
+        """None when the actor is not named at all."""
+        parts = _Parts(self.pack.topic.rule, text, hits)
+        if not parts.named:
+            return None
+        verdict = self._verdict(text, parts)
+        event = self.pack.topic.events.get(verdict.event or "")
+        claims = (
+            read_claims(text.text, text.sentences, hits, text.language, self.pack.topic, verdict.event)
+            if verdict.relevant
+            else ()
+        )
+        return TopicMatch(
+            topic=self.pack.name,
+            version=self.version,
+            relevant=verdict.relevant,
+            score=round(verdict.score, 2),
+            threshold=self.pack.topic.threshold,
+            event_type=verdict.event,
+            severity=event.severity if event else Severity.LOW,
+            tier=Tier.CORE if parts.core else Tier.RELATED,
+            language=text.language,
+            reason=verdict.reason,
+            evidence=_evidence(text, verdict.evidence),
+            negative=_evidence(text, parts.negative),
+            claims=claims,
+        )
+
+    def _verdict(self, text: _Text, parts: "_Parts") -> _Verdict:
+        topic = self.pack.topic
+        if not parts.actors:
+            return _Verdict("no_actor", evidence=parts.named)
+        near = topic.proximity.cjk if text.language in _CJK else topic.proximity.characters
+        anchors = parts.anchors(near)
+        if not anchors:
+            return _Verdict("no_noun_near_actor", evidence=parts.actors)
+        lead = [anchor for anchor in anchors if text.sentence(anchor[0]) <= topic.lead]
+        if not lead:
+            return _Verdict("actor_not_in_lead", evidence=anchors[0])
+        return self._score(text, parts, lead)
+
+    def _score(self, text: _Text, parts: "_Parts", anchors: list[tuple[Hit, ...]]) -> _Verdict:
+        at = {text.sentence(anchor[0]) for anchor in anchors}
+        events = [hit for hit in parts.events if {text.sentence(hit), text.sentence(hit) - 1} & at]
+        found = {hit for anchor in anchors for hit in anchor}
+        if not events:
+            return _Verdict("no_event", evidence=_ordered(found))
+        in_title = [hit for hit in parts.events if text.sentence(hit) == 0]
+        event = self._event(text, {*events, *in_title})
+        places = [hit for hit in parts.places if _beside(text.sentence(hit), at)]
+        evidence = _ordered({*found, *places, *(hit for hit in (*events, *in_title) if hit.name == event)})
+        if not places:
+            return _Verdict("no_place", event=event, evidence=evidence)
+        weights = self.pack.topic.weights
+        gain = (
+            weights.actor
+            + weights.title * (0 in at)
+            + weights.event
+            + (weights.core if parts.core else weights.related)
+        )
+        loss = weights.negative * len({text.text[hit.start : hit.end].casefold() for hit in parts.negative})
+        threshold = self.pack.topic.threshold
+        if gain - loss >= threshold:
+            return _Verdict("matched", gain - loss, event, evidence)
+        reason = "negative_context" if gain >= threshold else "below_threshold"
+        return _Verdict(reason, gain - loss, event, evidence)
+
+    def _event(self, text: _Text, events: Iterable[Hit]) -> str:
+        """The type with the most weight: each sentence that names it counts once, and less the later it stands."""
+        types = self.pack.topic.events
+        weight = dict.fromkeys(types, 0.0)
+        for name, sentence in sorted({(hit.name, text.sentence(hit)) for hit in events}):
+            weight[name] += types[name].weight / (1 + sentence)
+        return max(weight, key=lambda name: weight[name])
+
+
+class _Parts:
+    """The hits of one topic, each in the part that the rule gives it."""
+
+    def __init__(self, rule: Rule, text: _Text, hits: Sequence[Hit]) -> None:
+        self._text = text
+        concepts = [hit for hit in hits if hit.kind is Kind.CONCEPT]
+        self.core = [hit for hit in concepts if hit.name in rule.core]
+        self.places = [hit for hit in concepts if hit.name in rule.core + rule.related]
+        self.events = [hit for hit in hits if hit.kind is Kind.EVENT]
+        self.negative = tuple(hit for hit in hits if hit.kind is Kind.NEGATIVE)
+        self._owners = {hit.end: hit for hit in concepts if hit.name in rule.owner}
+        self._nouns = [hit for hit in concepts if hit.name in rule.noun]
+        self._needs_noun = bool(rule.noun)
+        self._compounds = [hit for hit in concepts if hit.name in rule.compound]
+        strong = [hit for hit in concepts if hit.name in rule.actor]
+        weak = [hit for hit in concepts if hit.name in rule.alias]
+        placed = {text.sentence(hit) for hit in self.places}
+        self.named = _ordered({*strong, *weak, *self._compounds})
+        self._actors = strong + [hit for hit in weak if text.sentence(hit) in placed]
+        self.actors = _ordered({*self._actors, *self._compounds})
+
+    def anchors(self, near: int) -> list[tuple[Hit, ...]]:
+        """The places in the text where the actor and its noun stand together."""
+        alone: list[tuple[Hit, ...]] = [(hit,) for hit in (self._compounds if self._needs_noun else self.actors)]
+        pairs = [(actor, noun) for actor in self._actors for noun in self._around(actor, near)]
+        return sorted([*alone, *pairs], key=lambda anchor: anchor[0].start)
+
+    def _around(self, actor: Hit, near: int) -> list[Hit]:
+        first = bisect_left(self._nouns, actor.start - near - _LONGEST_FORM, key=lambda noun: noun.start)
+        last = bisect_right(self._nouns, actor.end + near, key=lambda noun: noun.start)
+        return [noun for noun in self._nouns[first:last] if self._together(actor, noun, near)]
+
+    def _together(self, actor: Hit, noun: Hit, near: int) -> bool:
+        gap = max(noun.start - actor.end, actor.start - noun.end)
+        return (
+            0 <= gap <= near
+            and self._text.sentence(actor) == self._text.sentence(noun)
+            and not self._taken(actor, noun)
+        )
+
+    def _taken(self, actor: Hit, noun: Hit) -> bool:
+        """Whether an owner stands right before the noun and does not share it with the actor."""
+        owner = self._owners.get(noun.start) or self._owners.get(noun.start - 1)
+        return owner is not None and not 0 <= owner.start - actor.end <= _SHARED and not owner.within(actor)
+
+
+class Matcher:
+    """Every pack, compiled. Safe to share between threads."""
+
+    def __init__(self, packs: Sequence[TopicPack]) -> None:
+        self.topics = tuple(Topic(pack) for pack in packs)
+        self._scanner = Scanner(packs)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {topic.pack.name: topic.version for topic in self.topics}
+
+    def classify(self, entry: Entry, now: datetime) -> Classification:
+        text = f"{entry.title}\n{entry.summary}"
+        return Classification(entry_id=entry.id, classified_at=now, matches=self.match(text, entry.language))
+
+    def match(self, text: str, language: str | None = None) -> tuple[TopicMatch, ...]:
+        """A verdict for each topic whose actor is named. The text's first line is its title."""
+        spoken = language_of(text, language)
+        by_topic = self._scanner.scan(fold(text), spoken)
+        if not by_topic:
+            return ()
+        read = _Text(text, spoken, sentences(text))
+        verdicts = (self.topics[index].judge(read, hits) for index, hits in sorted(by_topic.items()))
+        return tuple(verdict for verdict in verdicts if verdict)
+
+
+def compile_topics(packs: Sequence[TopicPack]) -> Matcher:
+    return Matcher(packs)
+
+
+def _beside(sentence: int, anchored: set[int]) -> bool:
+    """The title, a sentence with an anchor, or one next to it."""
+    return sentence == 0 or bool({sentence - 1, sentence, sentence + 1} & anchored)
+
+
+def _ordered(hits: set[Hit]) -> tuple[Hit, ...]:
+    return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end)))
+
+
+def _evidence(text: _Text, hits: Sequence[Hit]) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(concept=hit.name, text=text.text[hit.start : hit.end], start=hit.start, end=hit.end) for hit in hits
+    )

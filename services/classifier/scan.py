@@ -1,0 +1,125 @@
+"""All forms of all topic packs in one Aho-Corasick automaton: one pass over a text finds every hit of every topic."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+
+from services.classifier.text import Folded, fold, is_cjk, is_word
+from shared.models.pack import Forms, LanguageForms, TopicPack
+
+
+class Kind(StrEnum):
+    """What a form of a pack stands for."""
+
+    CONCEPT = "concept"
+    EVENT = "event"
+    ROLE = "role"
+    SPEAKER = "speaker"
+    MASK = "mask"
+    NEGATIVE = "negative"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """`start` and `end` are code points into the original text."""
+
+    kind: Kind
+    name: str
+    start: int
+    end: int
+
+    def within(self, other: "Hit") -> bool:
+        return other.start <= self.start and self.end <= other.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One form of one pack in one language. `key` is what the automaton looks for, `rest` what must follow it."""
+
+    topic: int
+    language: str
+    kind: Kind
+    name: str
+    key: str
+    rest: re.Pattern[str]
+
+
+class Scanner:
+    def __init__(self, packs: Sequence[TopicPack]) -> None:
+        forms = [form for topic, pack in enumerate(packs) for form in _forms(topic, pack)]
+        by_key: dict[str, list[_Form]] = {}
+        for form in forms:
+            by_key.setdefault(form.key, []).append(form)
+        self._forms = list(by_key.values())
+        self._automaton = AhoCorasick(
+            list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
+        )
+        actors = [frozenset(pack.topic.rule.actor + pack.topic.rule.alias + pack.topic.rule.compound) for pack in packs]
+        self._actor_keys = frozenset(
+            index for index, key in enumerate(self._forms) if any(form.name in actors[form.topic] for form in key)
+        )
+
+    def scan(self, folded: Folded, language: str | None) -> dict[int, tuple[Hit, ...]]:
+        """Topic index -> its hits in that language, in order. Nothing when no topic's actor is named."""
+        found = self._automaton.find_matches_as_indexes(folded.text, overlapping=True)
+        if self._actor_keys.isdisjoint(index for index, _, _ in found):
+            return {}
+        hits: dict[int, set[Hit]] = {}
+        for index, start, _ in found:
+            for form in self._forms[index]:
+                if form.language == language and (hit := _verify(form, folded, start)):
+                    hits.setdefault(form.topic, set()).add(hit)
+        return {topic: _distinct(of_topic) for topic, of_topic in hits.items()}
+
+
+def _verify(form: _Form, folded: Folded, start: int) -> Hit | None:
+    text = folded.text
+    if start > 0 and is_word(text[start]) and is_word(text[start - 1]):
+        return None
+    rest = form.rest.match(text, start + len(form.key))
+    return Hit(form.kind, form.name, *folded.original(start, rest.end())) if rest else None
+
+
+def _distinct(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    """Unmasked hits; of those of one name that overlap, the longest."""
+    kept: list[Hit] = []
+    masked, ends = 0, dict[tuple[Kind, str], int]()
+    for hit in sorted(hits, key=lambda hit: (hit.start, hit.kind is not Kind.MASK, -hit.end)):
+        if hit.kind is Kind.MASK:
+            masked = max(masked, hit.end)
+        elif hit.end > masked and hit.start >= ends.get((hit.kind, hit.name), 0):
+            ends[hit.kind, hit.name] = hit.end
+            kept.append(hit)
+    return tuple(kept)
+
+
+def _forms(topic: int, pack: TopicPack) -> Iterator[_Form]:
+    for language in pack.languages:
+        code = language.language.split("-")[0]
+        for kind, name, forms in _named(language):
+            for written in forms:
+                key, rest = _compile(written)
+                yield _Form(topic, code, kind, name, key, rest)
+
+
+def _named(language: LanguageForms) -> Iterator[tuple[Kind, str, Forms]]:
+    by_kind = {
+        Kind.CONCEPT: language.concepts,
+        Kind.EVENT: language.events,
+        Kind.ROLE: language.roles,
+        Kind.SPEAKER: language.speakers,
+        Kind.MASK: {"mask": language.masks},
+        Kind.NEGATIVE: {"negative": language.negatives},
+    }
+    return ((kind, name, forms) for kind, named in by_kind.items() for name, forms in named.items())
+
+
+def _compile(written: str) -> tuple[str, re.Pattern[str]]:
+    """The literal up to the first `*`, and a pattern for what follows: the rest of words, then a word's end."""
+    key, *tails = fold(written).text.split("*")
+    ending = "" if is_cjk(written[-1]) or not is_word(written[-1]) else r"(?!\w)"
+    # Bounded, so that no text costs more than its length.
+    return key, re.compile("".join(rf"\w{{0,24}}{re.escape(tail)}" for tail in tails) + ending)

@@ -1,0 +1,195 @@
+"""Plain text made ready for matching: folding that keeps offsets, sentences, the language.
+
+All positions are code points into the original text. Nothing here knows a topic.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from unicodedata import combining, is_normalized, normalize
+
+Span = tuple[int, int]
+
+# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents.
+_IGNORABLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u0300\u0301]")
+# A letter and what combines with it: Hangul conjoining jamo, or any character with its marks.
+_LETTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
+_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ё", "''''''''------е")
+
+
+class _Table(dict[int, int]):
+    """Code point -> folded code point, filled on demand: NFKC and case folding wherever that stays one code point."""
+
+    def __missing__(self, code: int) -> int:
+        folded = normalize("NFKC", normalize("NFKC", chr(code)).casefold())
+        one = folded if len(folded) == 1 else chr(code)
+        self[code] = ord(one.translate(_ALIKE))
+        return self[code]
+
+
+_TABLE = _Table()
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """`text` is what is searched. `starts`, when folding moved anything, has the original offset of each of its
+    code points and one more for the end.
+    """
+
+    text: str
+    starts: tuple[int, ...] | None = None
+
+    def original(self, start: int, end: int) -> Span:
+        return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
+
+
+def fold(text: str) -> Folded:
+    """Case, width, dashes, apostrophes, invisible characters and ё made alike."""
+    if is_normalized("NFC", text) and not _IGNORABLE.search(text):
+        return Folded(text.translate(_TABLE))
+    letters, starts = [], []
+    for found in _LETTER.finditer(text):
+        letter = _IGNORABLE.sub("", normalize("NFC", found[0]))
+        letters.append(letter)
+        starts.extend([found.start()] * len(letter))
+    return Folded("".join(letters).translate(_TABLE), (*starts, len(text)))
+
+
+def is_cjk(char: str) -> bool:
+    """Han, kana or Hangul: scripts in which a form is looked for inside words."""
+    return "\u2e80" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7a3" or "\uf900" <= char <= "\ufaff"
+
+
+def is_word(char: str) -> bool:
+    """A character that would continue a word of an alphabetic script."""
+    return (char.isalnum() or combining(char) > 0) and not is_cjk(char)
+
+
+_END = re.compile(r"\n+|[!?…]+[\"'»”’)\]]*(?=\s)|[。！？]+[」』”’）]*|\.+[\"'»”’)\]]*(?=\s)")
+_ABBREVIATION_LIST = """
+mr mrs ms dr prof gen col maj lt capt sgt adm gov sen rep pres st no vs approx est
+jan feb mar apr jun jul aug sep sept oct nov dec
+тыс тис млн млрд им обл ул ст гг рр см руб грн ген бл св
+płn płd tys mln mld płk ppłk mjr ca bzw nr abs usw sr sra av env
+"""
+_ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
+_LAST_WORD = re.compile(r"([^\s.(«„“\"']+)$")
+
+
+def sentences(text: str) -> tuple[Span, ...]:
+    """The spans of the sentences, in order, without the space between them. A line break always ends one."""
+    spans, start = [], 0
+    for end in _END.finditer(text):
+        if end[0][0] == "." and not _ends_sentence(text, end):
+            continue
+        spans.append((start, end.end()))
+        start = end.end()
+    spans.append((start, len(text)))
+    return tuple(trimmed for span in spans if (trimmed := _trim(text, span)) is not None)
+
+
+def _ends_sentence(text: str, stop: re.Match[str]) -> bool:
+    """Not after an initial or an abbreviation, and not before a small letter."""
+    word = _LAST_WORD.search(text, max(0, stop.start() - 20), stop.start())
+    if word and (_is_initial(word[1]) or word[1].lower() in _ABBREVIATIONS):
+        return False
+    following = text[stop.end() : stop.end() + 3].lstrip()
+    return not following[:1].islower()
+
+
+def _is_initial(word: str) -> bool:
+    return len(word) == 1 and word.isalpha() and not is_cjk(word)
+
+
+def _trim(text: str, span: Span) -> Span | None:
+    start, end = span
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return (start, end) if start < end else None
+
+
+def sentence_at(spans: Sequence[Span], position: int) -> int:
+    """The index of the sentence that holds `position`."""
+    return max(0, bisect_right(spans, position, key=lambda span: span[0]) - 1)
+
+
+_STOP_WORDS = {
+    "en": "the of and to in that is for on with said has was by as have from are",
+    "de": "der die und das den von ist mit nach für ein eine auf dem nicht sich auch",
+    "fr": "le les et des du une dans est pour par sur au qui avec selon ont",
+    "es": "el los las del y en una por con para según han fue su más",
+    "pl": "w z na się do nie że jest od przez oraz dla po została",
+    "it": "il di che della nel per gli una con sono alla anche dei",
+    "pt": "o os da do em uma com não para no na dos ao foram",
+    "nl": "de het een van en in op zijn dat voor niet met",
+    "id": "yang dan di dari untuk dengan ini itu akan telah pada",
+    "cs": "je na se že byl podle jsou pro ve které jako",
+    "sk": "je na sa že bol podľa sú pre vo ktoré ako",
+    "vi": "của và là các được cho trong một người không",
+}
+_VOTES: dict[str, list[str]] = {}
+for _language, _words in _STOP_WORDS.items():
+    for _word in _words.split():
+        _VOTES.setdefault(_word, []).append(_language)
+
+_SCRIPTS = (
+    ("kana", re.compile("[\u3040-\u30ff]"), frozenset({"ja"})),
+    ("hangul", re.compile("[\uac00-\ud7a3]"), frozenset({"ko"})),
+    ("han", re.compile("[\u4e00-\u9fff]"), frozenset({"zh", "ja"})),
+    ("cyrillic", re.compile("[\u0400-\u04ff]"), frozenset({"uk", "ru", "bg", "be", "sr", "mk", "kk"})),
+    ("arabic", re.compile("[\u0600-\u06ff]"), frozenset({"ar", "fa"})),
+    ("latin", re.compile("[A-Za-z\u00c0-\u024f]"), frozenset(_STOP_WORDS)),
+)
+_UKRAINIAN, _RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэъёЫЭЪЁ]")
+
+
+def language_of(text: str, declared: str | None = None) -> str | None:
+    """The primary subtag: as declared, unless the script says otherwise; else by script, letters and stop-words.
+
+    None when nothing tells.
+    """
+    script = _script(text)
+    primary = declared.split("-")[0].lower() if declared else None
+    if script == "cyrillic":
+        return _cyrillic(text, primary)
+    if primary and _fits(primary, script):
+        return primary
+    return {"kana": "ja", "hangul": "ko", "han": "zh", "arabic": "ar"}.get(script) or _vote(text)
+
+
+def _script(text: str) -> str:
+    """Kana and Hangul tell even when most is Han; otherwise the most frequent script."""
+    counts = {name: len(pattern.findall(text)) for name, pattern, _ in _SCRIPTS}
+    east = counts["kana"] + counts["hangul"] + counts["han"]
+    # A Han character or a syllable stands for two or three letters.
+    if 2 * east >= counts["latin"] + counts["cyrillic"] and east:
+        if counts["hangul"] > counts["kana"] and counts["hangul"] * 4 > counts["han"]:
+            return "hangul"
+        return "kana" if counts["kana"] * 10 > counts["han"] else "han"
+    return max(("latin", "cyrillic", "arabic"), key=lambda name: counts[name])
+
+
+def _fits(language: str, script: str) -> bool:
+    """Unless the language is known to be written otherwise."""
+    written = {name for name, _, languages in _SCRIPTS if language in languages}
+    return not written or script in written
+
+
+def _cyrillic(text: str, declared: str | None) -> str:
+    ukrainian, russian = len(_UKRAINIAN.findall(text)), len(_RUSSIAN.findall(text))
+    if declared in (None, "uk", "ru") or not _fits(declared or "", "cyrillic"):
+        if ukrainian != russian:
+            return "uk" if ukrainian > russian else "ru"
+        return declared if declared in ("uk", "ru") else "ru"
+    return declared
+
+
+def _vote(text: str) -> str | None:
+    votes: dict[str, int] = {}
+    for word in re.findall(r"[^\W\d_]+", text.lower()):
+        for language in _VOTES.get(word, ()):
+            votes[language] = votes.get(language, 0) + 1
+    return max(votes, key=lambda language: votes[language]) if votes else None

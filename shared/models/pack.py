@@ -1,0 +1,114 @@
+"""A topic pack as its author writes it: one rule (`topic.yaml`) and one file of forms per language.
+
+A *form* is a word or phrase as it stands in running text, in any case. `word` matches the whole word, `stem*` every
+word that begins so; in Chinese, Japanese and Korean a form matches anywhere, for they glue words together.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from shared.models.base import Model
+from shared.models.feed import LanguageCode
+from shared.models.topic import Severity
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+Form = Annotated[str, StringConstraints(pattern=r"^[^*\s]", max_length=80, strip_whitespace=True)]
+Forms = tuple[Form, ...]
+
+
+class Rule(Model):
+    """Which concepts play which part. A part lists concepts; any one of them fills it.
+
+    An entry is relevant when an actor stands near a noun, an event happens in that sentence or the next, and a place is
+    named there. Without `noun`, the actor alone will do.
+    """
+
+    actor: Annotated[tuple[Name, ...], Field(min_length=1, description="who is watched")]
+    alias: Annotated[tuple[Name, ...], Field(description="a weak name of the actor: counts beside a place only")] = ()
+    noun: Annotated[tuple[Name, ...], Field(description="what of the actor's is watched; stands near it")] = ()
+    compound: Annotated[tuple[Name, ...], Field(description="actor and noun in one form")] = ()
+    owner: Annotated[tuple[Name, ...], Field(description="whose the noun is instead, when right before it")] = ()
+    core: Annotated[tuple[Name, ...], Field(description="the topic's own place: tier core")] = ()
+    related: Annotated[tuple[Name, ...], Field(description="other places of the topic: tier related")] = ()
+
+    @property
+    def concepts(self) -> frozenset[str]:
+        return frozenset(self.actor + self.alias + self.noun + self.compound + self.owner + self.core + self.related)
+
+
+class Proximity(Model):
+    """How far a noun may stand from its actor, in characters between the two."""
+
+    characters: Annotated[int, Field(gt=0)] = 45
+    cjk: Annotated[int, Field(gt=0, description="in Chinese, Japanese and Korean")] = 14
+
+
+class Weights(Model):
+    """What each part of a match adds to the score. A negative context is taken off, once per distinct form."""
+
+    actor: float = 2.0
+    title: float = 1.0
+    event: float = 1.0
+    core: float = 2.0
+    related: float = 1.0
+    negative: Annotated[float, Field(ge=0)] = 1.0
+
+
+class Event(Model):
+    """An event type. `weight` decides between types that are all named; the first in the file wins a tie."""
+
+    severity: Severity
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+class TopicRule(Model):
+    """`topic.yaml`."""
+
+    name: Name
+    title: Annotated[str, Field(min_length=1, max_length=120)]
+    rule: Rule
+    proximity: Proximity = Proximity()
+    lead: Annotated[int, Field(gt=0, description="sentences after the title in which the actor must appear")] = 3
+    weights: Weights = Weights()
+    threshold: float
+    events: Annotated[dict[Name, Event], Field(min_length=1, description="the event types, in order of precedence")]
+    roles: dict[Name, Name] = Field(default_factory=dict, description="what a figure counts → the event it tells of")
+
+
+class Example(Model):
+    """A text that must match. `event` is checked when given."""
+
+    text: Annotated[str, Field(min_length=1)]
+    event: Name | None = None
+
+
+class Examples(Model):
+    match: tuple[Example, ...] = ()
+    no_match: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+
+
+class LanguageForms(Model):
+    """`<language>.yaml`: how the topic's concepts are said in one language."""
+
+    language: LanguageCode
+    concepts: dict[Name, Forms]
+    events: dict[Name, Forms]
+    roles: dict[Name, Forms] = Field(default_factory=dict)
+    speakers: dict[str, Forms] = Field(
+        default_factory=dict, description="who says it: a name for all languages → forms"
+    )
+    masks: Annotated[Forms, Field(description="what stands wholly inside one of these counts for nothing")] = ()
+    negatives: Annotated[Forms, Field(description="signs of another subject")] = ()
+    examples: Examples = Examples()
+
+
+class TopicPack(Model):
+    """Everything about one topic. The directory's name is the topic's name."""
+
+    topic: TopicRule
+    languages: Annotated[tuple[LanguageForms, ...], Field(min_length=1)]
+
+    @property
+    def name(self) -> str:
+        return self.topic.name
