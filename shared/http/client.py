@@ -104,7 +104,7 @@ class GuardedClient:
         self._resolver = GuardedResolver(resolver or SystemResolver(), self._allow, limits.connect_seconds)
         self._max_connections = max_connections
         self._tls = ssl.create_default_context()
-        self._headers = {"user-agent": user_agent, "accept-encoding": ACCEPT_ENCODING}
+        self._headers = httpx.Headers({"user-agent": user_agent, "accept-encoding": ACCEPT_ENCODING}, encoding="utf-8")
         self._transport = AiohttpTransport(verify=self._tls, trust_env=False, client=self._session)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -118,7 +118,6 @@ class GuardedClient:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
             max_field_size=_MAX_HEADER_BYTES,
         )
 
@@ -138,7 +137,8 @@ class GuardedClient:
         """
         limits = limits or self._limits
         target = checked_url(url)
-        sent = httpx.Headers(self._headers | dict(headers or {}), encoding="utf-8")
+        sent = self._headers.copy()
+        sent.update(httpx.Headers(headers, encoding="utf-8"))
         request = _Request(target, method.upper(), sent, content, limits)
         try:
             async with asyncio.timeout(limits.total_seconds):

@@ -39,6 +39,7 @@ PUBLIC = (IPv4Network("127.0.0.2/32"),)  # stands for the public internet; 127.0
 CERTIFICATE = Path(__file__).parent.parent / "data" / "self-signed-news.test.pem"
 USER_AGENT = "Tocsin/test (+mailto:desk@news.test)"
 DEFAULTS = Limits()
+NAMES = {"news.test": [["127.0.0.1"]], "other.test": [["127.0.0.1"]]}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 Writer = asyncio.StreamWriter
@@ -179,6 +180,13 @@ async def test_a_fetch_returns_status_headers_body_and_address() -> None:
     assert header(server.requests[0], "accept-encoding") == "gzip, deflate, br"
 
 
+async def test_a_header_of_the_caller_replaces_the_usual_one() -> None:
+    async with serving(OK) as server, client() as http:
+        await http.fetch(server.url, headers={"USER-AGENT": "Other"})
+    assert header(server.requests[0], "user-agent") == "Other"
+    assert server.requests[0].lower().count(b"user-agent") == 1
+
+
 async def test_a_body_is_posted_as_it_is() -> None:
     async with serving(OK) as server, client() as http:
         await http.fetch(server.url, method="post", content=b'{"a": 1}', headers={"Content-Type": "application/json"})
@@ -208,7 +216,7 @@ async def test_a_header_that_could_not_be_sent_back_is_not_reported() -> None:
 
 async def test_a_header_that_cannot_be_sent_is_a_fetch_error() -> None:
     async with serving(OK) as server, client() as http:
-        with pytest.raises(ProtocolError):
+        with pytest.raises(ProtocolError, match="cannot be written"):
             await http.fetch(server.url, headers={"If-None-Match": "a\r\nX-Injected: 1"})
     assert not server.requests
 
@@ -232,11 +240,10 @@ async def test_connections_are_used_again() -> None:
 
 
 async def test_cookies_are_not_kept() -> None:
-    async with serving(redirect("/b", more="Set-Cookie: a=b\r\n")) as server, client() as http:
-        with pytest.raises(TooManyRedirects):
-            await http.fetch(server.url)
-        with pytest.raises(TooManyRedirects):
-            await http.fetch(server.url)
+    async with serving(redirect("/b", more="Set-Cookie: a=b\r\n")) as server, client(NAMES) as http:
+        for _ in range(2):
+            with pytest.raises(TooManyRedirects):
+                await http.fetch(f"http://news.test:{server.port}/")
     assert [header(request, "cookie") for request in server.requests] == [None] * 4
 
 
@@ -431,12 +438,11 @@ async def test_each_hop_is_guarded(location: str, error: type[FetchError]) -> No
 
 
 async def test_another_host_sees_no_secrets() -> None:
-    names = {"news.test": [["127.0.0.1"]], "other.test": [["127.0.0.1"]]}
     headers = {"Authorization": "Bearer x", "X-Api-Key": "k", "If-None-Match": '"e"'}
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(serving(OK))
         first = await stack.enter_async_context(serving(redirect(f"http://other.test:{other.port}/")))
-        http = await stack.enter_async_context(client(names))
+        http = await stack.enter_async_context(client(NAMES))
         await http.fetch(f"http://news.test:{first.port}/", headers=headers)
     assert header(first.requests[0], "authorization") == "Bearer x"
     assert (header(other.requests[0], "authorization"), header(other.requests[0], "x-api-key")) == (None, None)
@@ -528,26 +534,29 @@ async def test_a_reset_before_the_answer_is_a_connect_error() -> None:
             await http.fetch(server.url)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 CUT = {
-    "no answer": b"",
-    "cut in the headers": b"HTTP/1.1 200 OK\r\nContent-Le",
-    "short of Content-Length": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx",
-    "short of the last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
-    "bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n",
-    "not HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
-    "endless header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    "no answer": (b"", "closed"),
+    "cut in the headers": (b"HTTP/1.1 200 OK\r\nContent-Le", "closed"),
+    "short of Content-Length": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "the body stopped"),
+    "short of the last chunk": (CHUNKED + b"1\r\nx\r\n", "the body stopped"),
+    "bad chunk": (CHUNKED + b"zz\r\nx\r\n", "(the body stopped|does not speak)"),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
+    "endless header": (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "does not speak HTTP"),
 }
 
 
-@pytest.mark.parametrize("sent", CUT.values(), ids=CUT.keys())
-async def test_an_answer_that_is_not_whole_is_a_protocol_error(sent: bytes) -> None:
+@pytest.mark.parametrize("case", CUT)
+async def test_an_answer_that_is_not_whole_is_a_protocol_error(case: str) -> None:
+    sent, words = CUT[case]
+
     async def cut(_: bytes, writer: Writer) -> None:
         writer.write(sent)
         await writer.drain()
         writer.close()
 
     async with serving(cut) as server, client() as http:
-        with pytest.raises(ProtocolError, match=r"^127\.0\.0\.1: "):
+        with pytest.raises(ProtocolError, match=rf"^127\.0\.0\.1: {words}"):
             await http.fetch(server.url)
 
 
@@ -633,9 +642,6 @@ def tls() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     return context
-
-
-NAMES = {"news.test": [["127.0.0.1"]], "other.test": [["127.0.0.1"]]}
 
 
 async def test_a_self_signed_certificate_is_a_tls_error(tls: ssl.SSLContext) -> None:
