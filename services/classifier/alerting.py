@@ -4,7 +4,7 @@ A story remembers every claim ever made in it, so that whatever rang once, and t
 old figures for days, never rings again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,8 @@ from shared.models.topic import Certainty
 FRESH = timedelta(hours=48)
 HOLD = timedelta(minutes=10)
 LEAD = 1
+CORROBORATION = 3  # sources: over labelled stories two still agreed by chance, see benchmarks/story_quality.py
+CORRECTION = 3.0
 GROWTH = 1.5
 
 
@@ -98,9 +100,8 @@ def _news(before: Story, after: Story) -> Iterator[News]:
     figures = [fact for claim in said if (fact := _figure(claim, before.claims))]
     yield from sorted(figures, key=lambda fact: not fact.corrects)
     yield from _certainties(upfront, before.claims)
-    yield from _others(upfront, before)
-    if after.severity.rank > before.severity.rank:
-        yield News(Reason.SEVERITY_RAISED, f"severity {before.severity} → {after.severity}")
+    yield from _corroborated(before, after)
+    yield from _places(upfront, before.claims)
 
 
 def _figure(claim: KnownClaim, known: Iterable[KnownClaim]) -> News | None:
@@ -120,9 +121,14 @@ def _figure(claim: KnownClaim, known: Iterable[KnownClaim]) -> News | None:
 
 
 def _supersedes(claim: KnownClaim, known: float) -> bool:
-    """Upfront any other figure is news; just after the lead only a grown one; further down all is background."""
-    grown = claim.value is not None and known < claim.value <= GROWTH * known
-    return claim.position <= LEAD or (claim.position == LEAD + 1 and grown)
+    """Upfront a figure that could be the same count corrected; just after the lead only a grown one.
+
+    Further down all is background, and a figure out of proportion counts something else: guns, brigades, a part.
+    """
+    change = (claim.value or 0.0) / known
+    if claim.position <= LEAD:
+        return 1 / CORRECTION <= change <= CORRECTION
+    return claim.position == LEAD + 1 and 1 < change <= GROWTH
 
 
 def _certainties(claims: Iterable[KnownClaim], known: Sequence[KnownClaim]) -> Iterator[News]:
@@ -134,11 +140,27 @@ def _certainties(claims: Iterable[KnownClaim], known: Sequence[KnownClaim]) -> I
             yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
 
 
-def _others(claims: Iterable[KnownClaim], before: Story) -> Iterator[News]:
-    kinds = {claim.kind for claim in before.claims} | {before.event_type}
-    places = {claim.place for claim in before.claims}
+def _corroborated(before: Story, after: Story) -> Iterator[News]:
+    """What an article is about as a whole rings when enough sources see it so: one outlet's wording is no event."""
+    first, article = before.articles[0], after.articles[-1]
+    graver = article.severity.rank > first.severity.rank
+    if graver and _tips(after, lambda other: other.severity.rank >= article.severity.rank):
+        yield News(Reason.SEVERITY_RAISED, f"severity {first.severity} → {article.severity}")
+    other_event = article.event_type and article.event_type != before.event_type
+    if other_event and _tips(after, lambda other: other.event_type == article.event_type):
+        yield News(Reason.NEW_EVENT_TYPE, f"also {article.event_type}")
+
+
+def _tips(story: Story, agrees: Callable[[Article], bool]) -> bool:
+    """The newest article is the one by which enough sources agree."""
+    *earlier, newest = story.articles
+    sources = {article.source for article in earlier if agrees(article)}
+    return len(sources) == CORROBORATION - 1 and newest.source not in sources
+
+
+def _places(claims: Iterable[KnownClaim], known: Iterable[KnownClaim]) -> Iterator[News]:
+    """A place beside others; the first place of a story only completes it."""
+    places = {claim.place for claim in known if claim.place}
     for claim in claims:
-        if claim.kind not in kinds:
-            yield News(Reason.NEW_EVENT_TYPE, f"also {claim.kind}")
-        if claim.place and claim.place not in places:
+        if places and claim.place and claim.place not in places:
             yield News(Reason.NEW_PLACE, f"also {claim.place}")

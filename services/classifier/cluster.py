@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from math import exp, log
-from urllib.parse import urlsplit
 from zlib import crc32
 
 from services.classifier.text import fold, is_cjk, is_word, sentence_at, sentences
@@ -23,9 +22,9 @@ COPY_AT = 0.30
 SAME_STORY_AT = 0.40
 
 LEAD = 1
-_POSITION_WEIGHTS = (1.2, 1.0, 0.3)
-_BACKGROUND_WEIGHT = 0.1
-_KIND_WEIGHTS = {"event": 1.0, "figure": 1.0, "place": 0.5, "voice": 0.5, "concept": 0.3}
+_POSITION_WEIGHTS = (1.2, 1.0, 0.5)
+_BACKGROUND_WEIGHT = 0.2
+_KIND_WEIGHTS = {"event": 1.0, "figure": 1.0, "voice": 1.0, "place": 0.5, "concept": 0.3}
 _SHINGLE = 3
 _SKETCH = 128
 # A headline alone has few shingles, and headlines resemble each other by chance.
@@ -64,8 +63,8 @@ def fingerprint(entry: Entry, match: TopicMatch) -> Fingerprint:
         terms=_terms(entry, match),
         figures={role: tuple(sorted(values)) for role, values in figures.items()},
         voices=tuple(sorted({claim.attribution for claim in headline if claim.attribution})),
-        shingles=_sketch(_words(told)),
-        text_hash=sha256(told.encode()).hexdigest()[:16],
+        shingles=_sketch(told.split()),
+        text_hash=sha256(told.encode()).hexdigest()[:16] if told else "",
     )
 
 
@@ -152,21 +151,25 @@ def _identity(entry: Entry, article: Article) -> str | None:
         return "the same entry"
     if entry.guid and entry.guid == article.guid and _is_global(entry.guid):
         return "the same guid"
-    if entry.url and article.url and _address(entry.url) == _address(article.url):
+    if entry.url and article.url and _address(entry.url) == _address(article.url) != "":
         return "the same address"
     return None
 
 
 def _is_global(guid: str) -> bool:
     """A bare number is unique within its feed only."""
-    return urlsplit(guid).scheme in ("http", "https", "urn", "tag")
+    return guid.startswith(("http://", "https://", "urn:", "tag:"))
 
 
 def _address(url: str) -> str:
-    """What two feeds may spell differently of one page: scheme, www, the closing slash, the fragment, tracking."""
-    parts = urlsplit(url)
-    query = "&".join(pair for pair in parts.query.split("&") if not pair.startswith("utm_"))
-    return f"{(parts.hostname or '').removeprefix('www.')}{parts.path.rstrip('/')}?{query}"
+    """A page without what two feeds may spell differently: scheme, www, the closing slash, the fragment, tracking.
+
+    Empty for a site's front page, to which some feeds link all their items.
+    """
+    page, _, query = url.partition("#")[0].partition("?")
+    host, _, path = page.partition("://")[2].rstrip("/").partition("/")
+    kept = "&".join(pair for pair in query.split("&") if not pair.startswith("utm_"))
+    return f"{host.lower().removeprefix('www.')}/{path}?{kept}" if path or kept else ""
 
 
 def _same_text(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Assignment | None:
@@ -221,7 +224,8 @@ def _contradict(a: Fingerprint, b: Fingerprint) -> bool:
 def _spread(voices: Sequence[str], others: Sequence[str]) -> float:
     if not voices or not others:
         return _SPREAD_UNKNOWN_VOICE
-    return _SPREAD_SAME_VOICE if set(voices) & set(others) else 1 + FIGURE_TOLERANCE
+    kin = any(a.startswith(b) or b.startswith(a) for a in voices for b in others)  # Ukraine, Ukraine's General Staff
+    return _SPREAD_SAME_VOICE if kin else 1 + FIGURE_TOLERANCE
 
 
 def _rarity(candidates: Sequence[Story]) -> Rarity:

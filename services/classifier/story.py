@@ -38,7 +38,7 @@ def open_story(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, now: d
     )
 
 
-def extend(  # noqa: PLR0913, PLR0917 - a story, what is known of one article, and the time
+def extend(
     story: Story, entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignment: Assignment, now: datetime
 ) -> Story:
     """The story with one article more; the same story when it has this entry already."""
@@ -81,6 +81,8 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
         language=entry.language or match.language,
         published=entry.published,
         seen_at=entry.seen_at,
+        event_type=match.event_type,
+        severity=match.severity,
         relation=assignment.relation,
         similarity=assignment.similarity,
         reason=assignment.reason,

@@ -46,6 +46,8 @@ class Article(Model):
     language: str | None = None
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
+    event_type: str | None = None
+    severity: Severity = Severity.LOW
     relation: Relation
     similarity: float = 1.0
     reason: str

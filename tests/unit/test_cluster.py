@@ -1,0 +1,200 @@
+from datetime import timedelta
+
+import pytest
+
+from services.classifier.cluster import SAME_STORY_AT, Assignment, assign, fingerprint, position, similarity
+from shared.models.entry import Entry
+from shared.models.story import Relation, Story
+from shared.models.topic import TopicMatch
+from tests.factories import NOON, entry, evidence, match
+from tests.unit.tellings import figure, opened, says, told_by
+
+WIRE = (
+    "North Korean troops have not been seen on the front line in the Kursk region for about three weeks, "
+    "a spokesman for Ukraine's special operations forces told reporters on Friday."
+)
+BACKGROUND = " Western officials say that 11,000 were deployed. Of these 4,000 are casualties."
+
+
+def assigned(told: Entry, *stories: Story, verdict: TopicMatch | None = None) -> Assignment:
+    return assign(told, fingerprint(told, verdict or match()), stories, NOON + timedelta(minutes=1))
+
+
+def test_a_position_is_the_title_the_lead_or_a_later_sentence() -> None:
+    told = entry(title="Gone. All of them.", summary="They left. Nobody saw it.")
+    text = f"{told.title}\n{told.summary}"
+    assert [position(told, text.index(word)) for word in ("Gone", "All", "They", "Nobody")] == [0, 0, 1, 2]
+
+
+def test_a_term_weighs_by_its_most_prominent_place() -> None:
+    told = entry(title="Troops withdrawn", summary="Troops left. 4,000 died there. So it was. Some were at Lgov.")
+    claims = (figure(told, "4,000", "killed", 4_000), says(told, "Lgov", place="lgov"))
+    hits = (evidence(concept="troops", start=0, end=6), evidence(concept="troops", start=17, end=23))
+    terms = fingerprint(told, match(evidence=hits, claims=claims)).terms
+    assert terms["concept:troops"] == pytest.approx(1.2 * 0.3)
+    assert terms["figure:killed=4e+03"] == pytest.approx(0.5)
+    assert terms["place:lgov"] == pytest.approx(0.2 * 0.5)
+
+
+def test_only_the_title_and_the_lead_give_figures_and_voices_to_compare() -> None:
+    told = entry(title="600 killed, says Seoul", summary="They fell. 4,000 were wounded, Kyiv says.")
+    claims = (
+        figure(told, "600", "killed", 600, attribution="seoul"),
+        figure(told, "4,000", "wounded", 4_000, attribution="kyiv"),
+    )
+    printed = fingerprint(told, match(claims=claims))
+    assert printed.figures == {"killed": (600,)}
+    assert printed.voices == ("seoul",)
+
+
+def test_the_fingerprint_of_an_empty_match_and_summary_is_still_one() -> None:
+    told = entry(title="¡!", summary="")
+    printed = fingerprint(told, match(evidence=(), event_type=None))
+    assert printed.terms == {}
+    assert printed.shingles == ()
+    assert similarity(printed, printed) == 0.0
+
+
+def test_an_entry_that_a_story_has_already_is_a_duplicate() -> None:
+    told = told_by("herald", "Troops leave Kursk")
+    result = assigned(told, opened(told, match()))
+    assert (result.relation, result.reason) == (Relation.DUPLICATE, "the same entry as herald's")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://www.herald.example/kursk/",
+        "https://herald.example/kursk?utm_source=rss&utm_medium=feed",
+        "https://HERALD.example/kursk#comments",
+    ],
+)
+def test_one_page_in_two_feeds_is_a_duplicate_however_its_address_is_spelt(address: str) -> None:
+    first = told_by("herald", "Troops leave Kursk", url="https://herald.example/kursk")
+    again = told_by("aggregator", "Kursk: the soldiers are gone", url=address)
+    assert assigned(again, opened(first, match())).reason == "the same address as herald's"
+
+
+def test_pages_that_differ_in_their_query_are_not_one() -> None:
+    first = told_by("herald", "Troops leave Kursk", url="https://herald.example/?id=1")
+    other = told_by("herald", "Kursk: the soldiers are gone", url="https://herald.example/?id=2")
+    assert assigned(other, opened(first, match())).relation is not Relation.DUPLICATE
+
+
+@pytest.mark.parametrize("address", ["https://herald.example/", "https://herald.example", "http://[", "nonsense"])
+def test_a_front_page_or_a_broken_address_identifies_nothing(address: str) -> None:
+    first = told_by("herald", "Troops leave Kursk", url=address)
+    other = told_by("courier", "Kursk: the soldiers are gone", url=address)
+    assert assigned(other, opened(first, match())).relation is Relation.INDEPENDENT
+
+
+def test_titles_without_words_are_not_the_same_text() -> None:
+    first, other = told_by("herald", "!!!"), told_by("courier", "???")
+    assert assigned(other, opened(first, match())).relation is not Relation.DUPLICATE
+
+
+@pytest.mark.parametrize(("guid", "relation"), [("tag:x,2025:1", Relation.DUPLICATE), ("17", Relation.INDEPENDENT)])
+def test_a_guid_is_an_identity_across_feeds_only_when_it_is_global(guid: str, relation: Relation) -> None:
+    first = told_by("herald", "Troops leave Kursk", guid=guid)
+    other = told_by("courier", "Kursk: the soldiers are gone", guid=guid)
+    assert assigned(other, opened(first, match())).relation is relation
+
+
+def test_the_same_words_in_other_type_are_a_duplicate_even_long_after() -> None:
+    first = told_by("herald", "Troops leave “Kursk”", "They left – at night.")
+    again = told_by("courier", "TROOPS leave 'Kursk'!", "They left - at night.", published=NOON + timedelta(days=30))
+    assert assigned(again, opened(first, match())).reason == "the same text as herald's"
+
+
+def test_a_wire_text_with_another_title_and_dateline_is_a_copy() -> None:
+    first = told_by("wire", "North Koreans vanish from the Kursk front", WIRE)
+    rerun = told_by("courier", "Kyiv: Kim's men are gone", f"KYIV (Wire) - {WIRE}")
+    result = assigned(rerun, opened(first, match()))
+    assert result.relation is Relation.COPY
+    assert result.similarity >= 0.3
+
+
+def test_headlines_that_resemble_each_other_by_chance_are_no_copies() -> None:
+    first = told_by("herald", "Ten North Korean soldiers captured in Kursk")
+    other = told_by("courier", "North Korean soldiers captured in Kursk want to go home")
+    assert assigned(other, opened(first, match())).relation is not Relation.COPY
+
+
+def test_a_telling_in_other_words_and_another_language_joins() -> None:
+    first = told_by("wire", "North Koreans vanish from the Kursk front", WIRE + BACKGROUND)
+    verdict = match(claims=(figure(first, "11,000", "deployed", 11_000), figure(first, "4,000", "casualties", 4_000)))
+    translated = told_by(
+        "소식", "북한군 쿠르스크 전선서 사라져", "3주째 보이지 않는다. 1만1천명이 파병됐다. 4천명이 죽거나 다쳤다."
+    )
+    claims = (figure(translated, "1만1천명", "deployed", 11_000), figure(translated, "4천명", "casualties", 4_000))
+    result = assigned(translated, opened(first, verdict), verdict=match(claims=claims))
+    assert result.relation is Relation.INDEPENDENT
+    assert result.similarity >= SAME_STORY_AT
+
+
+def test_the_same_happening_days_later_opens_a_story_of_its_own() -> None:
+    first = told_by("herald", "Troops leave Kursk")
+    for days, joins in ((0.9, True), (3, True), (4.1, False)):
+        later = told_by("courier", "Kursk: the soldiers are gone", published=NOON + timedelta(days=days))
+        printed = fingerprint(later, match())
+        result = assign(later, printed, [opened(first, match())], NOON + timedelta(days=days))
+        assert (result.story_id is not None) is joins, days
+
+
+def test_a_date_in_the_future_is_read_as_now() -> None:
+    first = told_by("herald", "Troops leave Kursk")
+    dreamt = told_by("courier", "Kursk: the soldiers are gone", published=NOON + timedelta(days=400))
+    assert assigned(dreamt, opened(first, match())).relation is Relation.INDEPENDENT
+
+
+def test_a_background_paragraph_that_all_repeat_joins_nothing() -> None:
+    def with_background(outlet: str, title: str, lead: str, event: str) -> tuple[Entry, TopicMatch]:
+        told = told_by(outlet, title, lead + BACKGROUND)
+        deployed, lost = figure(told, "11,000", "deployed", 11_000), figure(told, "4,000", "casualties", 4_000)
+        return told, match(event_type=event, claims=(says(told, title, kind=event), deployed, lost))
+
+    captured = with_background("herald", "Two North Koreans captured", "Kyiv shows them.", "capture")
+    museum, verdict = with_background("courier", "Kim plans a museum", "State media report it.", "other")
+    assert assigned(museum, opened(*captured), verdict=verdict).story_id is None
+
+
+def losses(outlet: str, number: float, voice: str | None) -> tuple[Entry, TopicMatch]:
+    told = told_by(outlet, f"{number:.0f} North Korean soldiers killed", "They fell near Kursk, it is said.")
+    return told, match(
+        event_type="casualties", claims=(figure(told, f"{number:.0f}", "killed", number, attribution=voice),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "voice", "one_story"),
+    [
+        (1_030, "seoul", True),
+        (1_100, "seoul", False),
+        (1_500, "kyiv", True),
+        (1_500, "kyiv's general staff", True),
+        (3_100, "kyiv", False),
+        (1_400, None, True),
+        (1_600, None, False),
+    ],
+)
+def test_counts_that_disagree_are_one_story_only_when_one_voice_raises_its_count(
+    number: float, voice: str | None, one_story: bool
+) -> None:
+    first, verdict = losses("herald", 1_000, "kyiv")
+    other, other_verdict = losses("courier", number, voice)
+    result = assigned(other, opened(first, verdict), verdict=other_verdict)
+    assert (result.story_id is not None) is one_story
+
+
+def test_the_nearest_of_several_stories_is_chosen() -> None:
+    left, taken = told_by("herald", "Troops leave Kursk"), told_by("herald", "Two soldiers taken")
+    stories = opened(taken, match(event_type="capture")), opened(left, match())
+    assert assigned(told_by("courier", "The soldiers are gone"), *stories).story_id == stories[1].id
+
+
+def test_a_new_story_names_the_nearest_and_its_score() -> None:
+    taken = opened(told_by("herald", "Two soldiers taken"), match(event_type="capture"))
+    result = assigned(told_by("courier", "The soldiers are gone"), taken)
+    assert result.relation is Relation.FIRST
+    assert result.reason == f"nearest is {taken.id}: {result.similarity:.2f} < 0.40"
+    assert assigned(told_by("courier", "The soldiers are gone")).reason == "nothing like it is live"
