@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     metrics_host: Host = Field("127.0.0.1", description="the address on which /metrics is served")
     metrics_port: Port = Field(
         9101,
-        description="the port of /metrics, 0 for none; `tocsin up` gives each process its own",
+        description="the port of /metrics, 0 for any free one; `tocsin up` gives each process its own",
     )
     gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
     gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")

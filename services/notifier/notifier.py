@@ -185,7 +185,7 @@ class Notifier:
         update |= {
             "failures": failures,
             "first_failed_at": first_failed_at,
-            "envelope": None if sent.known else envelope,
+            "envelope": kept,
         }
         gap = retry_gap(failures, sent.retry_after, self.pacing.retry_scale, random.random())  # noqa: S311  jitter
         if sent.final or gap is None or too_late(first_failed_at, now, self.pacing.timing.max_age):

@@ -76,12 +76,9 @@ def conclude_read(
     )
     if entries:
         update["changed_at"] = now
-    if not known.state.seeded:
-        outcome = Outcome.SEEDED
-    else:
-        outcome = Outcome.NEW if entries else Outcome.NOTHING_NEW
+    later = Outcome.NEW if entries else Outcome.NOTHING_NEW
     conclusion = Conclusion(
-        outcome,
+        later if known.state.seeded else Outcome.SEEDED,
         known.state.model_copy(update=update),
         0.0,
         seen=known.seen.after(marked, today),

@@ -1,16 +1,13 @@
 """A Redis of our own, for machines that offer none: found, started, ended with its parent."""
 
 import asyncio
-import ctypes
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from shared.errors import AlreadyRunning, RedisUnavailable
+from shared.runtime.children import end_with_parent
 from shared.runtime.lock import DataLock
 
 OLDEST = (6, 2)
@@ -31,7 +29,6 @@ _SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux and 104 on BSD, th
 _PATIENCE = 30.0  # seconds until a server that is not loading must answer, or end
 _PAUSE = 0.01
 _LAST_WORDS = 8  # lines of the log
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ class PrivateRedis:
                 umask=0o077,
                 start_new_session=True,
                 pass_fds=[self._lock.fileno()],
-                preexec_fn=_end_with(os.getpid()),
+                preexec_fn=end_with_parent(os.getpid()),
             )
 
     def _options(self) -> list[str]:
@@ -228,16 +225,3 @@ async def _ping(socket: Path) -> bytes:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-
-
-def _end_with(parent: int) -> Callable[[], None]:
-    """What the child does before exec. The library is loaded here, because after fork little is safe."""
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-    def ask_the_kernel() -> None:
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before we asked
-            os._exit(1)
-
-    return ask_the_kernel

@@ -19,7 +19,7 @@ class StatusServer:
             self._server = _Server((host, port), ready)
         except OSError as error:
             raise ConfigError(
-                f"TOCSIN_METRICS_PORT: cannot listen on {host}:{port}: {error.strerror}; allowed: a free port, 0 for any"
+                f"TOCSIN_METRICS_PORT: cannot listen on {host}:{port}: {error.strerror}; allowed: a free one, 0 for any"
             ) from None
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="status", daemon=True)

@@ -160,7 +160,7 @@ def test_a_service_is_given_only_settings_that_exist_and_hold(name: str) -> None
 
 
 def test_the_compose_demo_polls_every_outlet_of_the_demo() -> None:
-    polled = {feed.url.rpartition("/")[2] for feed in load_feeds(DEPLOY / "demo/feeds.yaml")}
+    polled = {feed.url.rpartition("/")[2] for feed in load_feeds(ROOT / "seeds/demo/feeds.yaml")}
     assert polled == {path.name for path in (ROOT / "seeds/demo/feeds").glob("*.xml")}
 
 

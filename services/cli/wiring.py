@@ -1,0 +1,83 @@
+"""The command line's composition root: settings from the environment, stores on the Redis that answers."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from shared.errors import ConfigError, RedisUnavailable
+from shared.queue import JobQueue
+from shared.runtime.process import redis_url
+from shared.settings import Settings, load_settings
+from shared.store.alerts import AlertStream
+from shared.store.connection import connect, connect_sync, readiness
+from shared.store.due import DueSet
+from shared.store.entries import EntryStore
+from shared.store.feeds import DUE_FEEDS, FeedStore
+from shared.store.patience import StoreUnavailable
+from shared.store.stories import StoryReader
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    feeds: FeedStore
+    alerts: AlertStream
+    stories: StoryReader
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The queue, and the entries whose ids stand in it."""
+
+    queue: JobQueue
+    entries: EntryStore
+
+
+def settings() -> Settings:
+    return load_settings(os.environ)
+
+
+@asynccontextmanager
+async def opened_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Raises RedisUnavailable, at the start or later."""
+    url = _answering(redis_url(settings))
+    with _told(url):
+        async with connect(url) as redis:
+            yield Stores(FeedStore(redis, DueSet(redis, DUE_FEEDS)), AlertStream(redis), StoryReader(redis))
+
+
+@contextmanager
+def opened_backlog(settings: Settings) -> Iterator[Backlog]:
+    """Raises RedisUnavailable, at the start or later."""
+    url = _answering(redis_url(settings))
+    with _told(url), connect_sync(url) as redis:
+        yield Backlog(
+            JobQueue(redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds),
+            EntryStore(redis, retention_seconds=settings.entry_retention_seconds),
+        )
+
+
+def _answering(url: str) -> str:
+    """A person waits: one quick question instead of the services' patience."""
+    try:
+        problem = readiness(url)()
+    except ValueError:  # its text quotes the address, and so perhaps the password
+        raise ConfigError("TOCSIN_REDIS_URL: not an address of Redis; percent-encode what is special in it") from None
+    if problem:
+        raise RedisUnavailable(f"no answer from {_shown(url)} ({problem})")
+    return url
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise RedisUnavailable(f"lost {_shown(url)} ({type(error).__name__})") from None
+
+
+def _shown(url: str) -> str:
+    """Without user and password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
