@@ -92,6 +92,17 @@ async def test_a_wish_while_the_member_is_worked_on_is_honoured_at_commit(due: D
     assert await due.next_at() == 1_400
 
 
+@pytest.mark.parametrize(("wish", "next_at", "stands_at"), [(1_400, 2_000, 1_400), (2_000, 1_400, 1_400)])
+async def test_a_wish_and_a_commit_s_next_time_meet_in_the_earlier(
+    due: DueSet, wish: float, next_at: float, stands_at: float
+) -> None:
+    await due.schedule({"a": 0})
+    [lease] = await due.claim(1, 30)
+    await due.schedule({"a": wish})
+    await due.commit(lease, next_at=next_at)
+    assert await due.next_at() == stands_at
+
+
 async def test_a_lost_lease_cannot_commit(due: DueSet, clock: Clock, redis: Redis) -> None:
     await due.schedule({"a": 0})
     [slow] = await due.claim(1, 30)
@@ -244,6 +255,17 @@ async def test_without_a_clock_the_server_s_own_time_counts(redis: Redis) -> Non
     assert lease.expires_at >= now + 30
 
 
+async def test_times_keep_their_microseconds(due: DueSet, clock: Clock) -> None:
+    clock.now, at = 1_763_881_234.654321, 1_763_881_200.123457
+    await due.schedule({"a": at})
+    assert await due.next_at() == at
+    [lease] = await due.claim(1, 30.25)
+    assert (lease.due_at, lease.expires_at) == (at, clock.now + 30.25)
+    assert await due.next_at() == lease.expires_at
+    await due.release(lease)
+    assert await due.next_at() == at
+
+
 async def test_a_token_is_never_given_twice_even_if_redis_forgets_the_last_one(due: DueSet, redis: Redis) -> None:
     await due.schedule({"a": 0})
     [before] = await due.claim(1, 30)
@@ -253,6 +275,14 @@ async def test_a_token_is_never_given_twice_even_if_redis_forgets_the_last_one(d
     assert after.token > before.token
     with pytest.raises(LeaseLost):
         await due.commit(before, next_at=None)
+
+
+async def test_tokens_grow_although_the_server_s_clock_has_stepped_back(due: DueSet, redis: Redis) -> None:
+    given_ahead_of_the_clock = 9_000_000_000_000_000
+    await redis.set(keys.due_token("feeds"), given_ahead_of_the_clock)
+    await due.schedule({"a": 0, "b": 0})
+    tokens = [lease.token for _ in range(2) for lease in await due.claim(1, 30)]
+    assert tokens == [given_ahead_of_the_clock + 1, given_ahead_of_the_clock + 2]
 
 
 async def test_it_works_on_the_oldest_redis_and_after_a_restart(tmp_path: Path) -> None:
