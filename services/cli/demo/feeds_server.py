@@ -19,7 +19,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from services.cli.demo.feeds import Later, dated, with_later
-from services.cli.demo.serving import LOOPBACK, served, stop_signal
+from services.cli.demo.serving import LOOPBACK, stop_signal
+from shared.runtime.serving import served
 
 SEEDS = Path("seeds/demo")
 

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.cli.demo.serving import LOOPBACK, served, stop_signal
+from services.cli.demo.serving import LOOPBACK, stop_signal
+from shared.runtime.serving import served
 
 Payload = dict[str, object]
 
