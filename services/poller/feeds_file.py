@@ -11,6 +11,7 @@ from shared import metrics
 from shared.config.feeds import load_feeds
 from shared.errors import ConfigError
 from shared.logs import get_logger
+from shared.models.feed import state_name
 from shared.store.feeds import FeedStore
 from shared.store.patience import StoreUnavailable, patiently
 
@@ -68,10 +69,3 @@ class FeedsFile:
             )
             for name in ("healthy", "failing", "disabled"):
                 metrics.FEEDS.labels(state=name).set(counts[name])
-
-
-def state_name(enabled: bool, failures: int) -> str:
-    """The state under which a feed is counted and shown."""
-    if not enabled:
-        return "disabled"
-    return "failing" if failures else "healthy"

@@ -74,3 +74,10 @@ class FeedState(Model):
     changed_at: UtcDatetime | None = None
     next_due_at: UtcDatetime | None = None
     next_due_reason: str | None = None
+
+
+def state_name(enabled: bool, failures: int) -> str:
+    """The state under which a feed is counted and shown."""
+    if not enabled:
+        return "disabled"
+    return "failing" if failures else "healthy"
