@@ -24,20 +24,25 @@ _OPTIONS: dict[str, Any] = {
     "socket_timeout": 30.0,  # a blocking read must ask for less
     "health_check_interval": 30,
 }
+# Where a person waits for the answer: one more try, then the truth.
+_HURRIED: dict[str, Any] = {**_OPTIONS, "socket_connect_timeout": 1.0, "socket_timeout": 2.0}
+_HURRIED_RETRIES = 1
 
 
-def connect(url: str) -> Redis:
+def connect(url: str, *, hurried: bool = False) -> Redis:
     """A lazy client for `unix://`, `redis://` or `rediss://`, else ConfigError.
 
     It tries again after connection errors, timeouts and while Redis loads its data; answers are bytes. A command whose
-    answer was lost may so run twice: what must not is the due-set's to fence.
+    answer was lost may so run twice: what must not is the due-set's to fence. `hurried`: it gives up within seconds.
     """
-    return Redis.from_url(_checked(url), retry=Retry(_BACKOFF, _RETRIES), **_OPTIONS)
+    retry = Retry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
+    return Redis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
 
 
-def connect_sync(url: str) -> SyncRedis:
+def connect_sync(url: str, *, hurried: bool = False) -> SyncRedis:
     """The same for threads and RQ workers."""
-    return SyncRedis.from_url(_checked(url), retry=SyncRetry(_BACKOFF, _RETRIES), **_OPTIONS)
+    retry = SyncRetry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
+    return SyncRedis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
 
 
 def _checked(url: str) -> str:

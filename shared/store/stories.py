@@ -85,9 +85,10 @@ class StoryReader:
         text = await self.redis.get(keys.story(story_id))
         return Story.model_validate_json(text) if text else None
 
-    async def newest(self, n: int) -> list[Story]:
-        """Newest first."""
-        ids = await self.redis.zrange(keys.stories(), 0, n - 1, desc=True)
+    async def newest(self, n: int, *, topic: str | None = None) -> list[Story]:
+        """Newest first, of one topic or of all."""
+        index = keys.stories() if topic is None else keys.topic_stories(topic)
+        ids = await self.redis.zrange(index, 0, n - 1, desc=True)
         stored = await self.redis.mget(_story_keys(ids)) if ids else []
         return [Story.model_validate_json(text) for text in stored if text]
 
