@@ -15,6 +15,7 @@ from shared.models.pack import TopicRule
 from shared.models.topic import Certainty, Claim
 
 SENTENCES = 5  # the title and four more
+_REACH = 3_000  # code points; what stands later in sentences without end is no lead, and would cost its square
 _UNIT_REACH = 40  # characters from a number to the noun that it counts
 _BREAK = 30  # characters that a clause's end counts for in the distance to a role
 
@@ -76,9 +77,10 @@ def read_claims(
 ) -> tuple[Claim, ...]:
     """First the event itself, then each figure that has a role. `hits` are the topic's, `spans` the sentences."""
     by_place: dict[tuple[Kind, int], list[Hit]] = {}
-    for hit in hits:
+    for hit in (hit for hit in hits if hit.end <= _REACH):
         by_place.setdefault((hit.kind, sentence_at(spans, hit.start)), []).append(hit)
-    context = _Context(text, spans[:SENTENCES], by_place, topic)
+    lead = [(start, min(end, _REACH)) for start, end in spans[:SENTENCES] if start < _REACH]
+    context = _Context(text, lead, by_place, topic)
     told = _event_claim(context, event)
     figures = [claim for index in range(len(context.spans)) for claim in _figure_claims(context, index, language)]
     return (*told, *figures)

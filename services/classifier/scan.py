@@ -118,8 +118,11 @@ def _named(language: LanguageForms) -> Iterator[tuple[Kind, str, Forms]]:
 
 
 def _compile(written: str) -> tuple[str, re.Pattern[str]]:
-    """The literal up to the first `*`, and a pattern for what follows: the rest of words, then a word's end."""
+    """The literal up to the first `*`, and a pattern for what follows: the rest of words, then a word's end.
+
+    The rest of a word includes an English genitive.
+    """
     key, *tails = fold(written).text.split("*")
     ending = "" if is_cjk(written[-1]) or not is_word(written[-1]) else r"(?!\w)"
     # Bounded, so that no text costs more than its length.
-    return key, re.compile("".join(rf"\w{{0,24}}{re.escape(tail)}" for tail in tails) + ending)
+    return key, re.compile("".join(rf"\w{{0,24}}(?:'s\b)?{re.escape(tail)}" for tail in tails) + ending)

@@ -33,27 +33,27 @@ _TABLE = _Table()
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`text` is what is searched. `starts`, when folding moved anything, has the original offset of each of its
-    code points and one more for the end.
-    """
+    """`text` is what is searched. `origins`, when folding moved anything, has the original span of each code point."""
 
     text: str
-    starts: tuple[int, ...] | None = None
+    origins: tuple[Span, ...] | None = None
 
     def original(self, start: int, end: int) -> Span:
-        return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
+        """Of a span that is not empty."""
+        return (start, end) if self.origins is None else (self.origins[start][0], self.origins[end - 1][1])
 
 
 def fold(text: str) -> Folded:
     """Case, width, dashes, apostrophes, invisible characters and ё made alike."""
     if is_normalized("NFC", text) and not _IGNORABLE.search(text):
         return Folded(text.translate(_TABLE))
-    letters, starts = [], []
+    letters: list[str] = []
+    origins: list[Span] = []
     for found in _LETTER.finditer(text):
         letter = _IGNORABLE.sub("", normalize("NFC", found[0]))
         letters.append(letter)
-        starts.extend([found.start()] * len(letter))
-    return Folded("".join(letters).translate(_TABLE), (*starts, len(text)))
+        origins.extend([found.span()] * len(letter))
+    return Folded("".join(letters).translate(_TABLE), tuple(origins))
 
 
 def is_cjk(char: str) -> bool:
