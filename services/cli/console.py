@@ -83,10 +83,11 @@ class Display:
         if not isinstance(event, dict):
             self.say(f"{_clock()}  {service}: {line}", "dim")
             return
+        known_failing = event.get("feed") in self.tally.failing
         self._count(event)
-        shown = _told(service, event)
+        shown = _told(service, event, known_failing)
         if shown is not None:
-            self.console.print(shown)
+            self.console.print(shown, no_wrap=True, overflow="ellipsis", crop=self.console.is_terminal)
         self._refresh()
 
     def fell(self, service: str, code: int) -> None:
@@ -132,11 +133,11 @@ class Display:
             self.console.print(f"{_clock()}  {line}")
 
 
-def _told(service: str, event: dict[str, object]) -> RenderableType | None:
+def _told(service: str, event: dict[str, object], known_failing: bool) -> Text | None:
     """A log event in a person's words, or None when it is not worth a line."""
     match event.get("event"):
         case "feed.polled":
-            return _poll_line(event)
+            return _poll_line(event, known_failing)
         case "entry.relevant":
             mark = "◆" if event.get("rings") else "◇"
             relation = str(event.get("relation"))
@@ -153,10 +154,14 @@ def _told(service: str, event: dict[str, object]) -> RenderableType | None:
     return Text(f"{_clock()}  {service}: {event.get('event')} {details}", style="yellow")
 
 
-def _poll_line(event: dict[str, object]) -> RenderableType | None:
+def _poll_line(event: dict[str, object], known_failing: bool) -> Text | None:
+    """A feed that begins to fail, works again, or has news; a feed that goes on failing is in the status line."""
     feed, outcome, new = event.get("feed"), str(event.get("outcome")), event.get("new")
-    if outcome not in _SUCCESSES and outcome not in _UNSHOWN_FAILURES:
-        return Text(f"{_clock()}  ✗ {feed}: {outcome.replace('_', ' ')}  {event.get('detail')}", style="dim red")
+    if outcome not in _SUCCESSES:
+        text = f"{_clock()}  ✗ {feed}: {outcome.replace('_', ' ')}  {event.get('detail')}"
+        return None if known_failing or outcome in _UNSHOWN_FAILURES else Text(text, style="dim red")
+    if known_failing and not new:
+        return Text(f"{_clock()}  ✓ {feed}: works again", style="dim green")
     return Text(f"{_clock()}  + {feed}: {new} new", style="green") if new else None
 
 

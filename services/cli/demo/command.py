@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-import typer
-from rich.console import Console
+from rich.box import SIMPLE
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 from ruamel.yaml import YAML
 
 from services.cli.console import Display
@@ -81,13 +82,14 @@ async def _demo(keep: bool, seeds: Path) -> int:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="tocsin-demo-")))
         outlets = await stack.enter_async_context(FeedServer(seeds))
         receiver = await stack.enter_async_context(Receiver(secret))
+        # Nothing of a real installation may be met by the demo, not even by name.
+        os.environ.pop("TOCSIN_REDIS_URL", None)
         os.environ.update(environment(home, seeds, outlets, receiver, secret))
         settings = load_settings(os.environ)
         display = stack.enter_context(Display(Console(highlight=False)))
         display.say(_greeting(outlets, receiver))
         report = await _run(settings, outlets, receiver, display, stop, keep)
-    console = Console(highlight=False)
-    console.print(summary(report))
+    Console(highlight=False).print(summary(report))
     return 0 if report.as_expected else 1
 
 
@@ -119,7 +121,7 @@ async def _script(
             display.say("\nThe demo runs on until Ctrl-C.\n", "bold")
             await stop.wait()
         async with connect(redis_url) as redis:
-            stories = [] if stop.is_set() else await StoryReader(redis).newest(20)
+            stories = await StoryReader(redis).newest(20)
         return Report(tuple(receiver.messages), tuple(stories), outlets.statuses)
     finally:
         stop.set()
@@ -169,23 +171,33 @@ def _greeting(outlets: FeedServer, receiver: Receiver) -> str:
     )
 
 
-def summary(report: Report) -> Table:
-    """What rang, and what was collapsed into it."""
-    table = Table(title="What rang", title_justify="left", show_lines=True, expand=True)
-    for column in ("type", "rev", "signature", "what changed", "articles"):
-        table.add_column(column)
+def summary(report: Report) -> RenderableType:
+    """What rang, what was collapsed into it, and whether that is what was expected."""
+    parts: list[RenderableType] = [Text("\nWhat rang", style="bold"), _rung(report)]
+    for story in report.stories:
+        parts += [Text(f"\nCollapsed into “{story.title}”", style="bold"), _collapsed(story)]
+    verdict = "as expected" if report.as_expected else f"NOT as expected: {' and '.join(EXPECTED)}, each once"
+    answers = ", ".join(f"{count} × HTTP {status}" for status, count in sorted(report.answers.items()))
+    parts.append(Text(f"\n{len(report.received)} webhooks, {verdict}; the outlets answered {answers}", style="bold"))
+    return Group(*parts)
+
+
+def _rung(report: Report) -> Table:
+    table = Table("type", "rev", "signature", "what changed", "articles", box=SIMPLE)
     for message in report.received:
-        data = message.data
-        counts = data.get("counts")
+        counts = message.data.get("counts")
         table.add_row(
-            message.type.removeprefix("story.alert."),
-            str(data.get("revision")),
+            str(message.type),
+            str(message.data.get("revision")),
             "verified" if message.verified else f"REFUSED: {message.refusal}",
-            str(data.get("reason_detail")),
+            str(message.data.get("reason_detail")),
             str(counts.get("articles") if isinstance(counts, dict) else ""),
         )
     return table
 
 
-if __name__ == "__main__":
-    raise SystemExit(typer.run(demo))
+def _collapsed(story: Story) -> Table:
+    table = Table("relation", "language", "outlet", "headline", box=SIMPLE)
+    for article in story.articles:
+        table.add_row(article.relation.value, article.language, article.source, article.title)
+    return table
