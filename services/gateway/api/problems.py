@@ -1,0 +1,65 @@
+"""Errors as problem details (RFC 9457)."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.logs import get_logger
+from shared.models.base import Model
+from shared.store.patience import StoreUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+log = get_logger()
+
+
+class Problem(Model):
+    """`type` is about:blank: the status says what kind of problem it is, `detail` what is wrong this time."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+# For the OpenAPI description of every route.
+RESPONSES: dict[int | str, dict[str, object]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+    for status in (404, 422, 503)
+}
+
+
+def problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, instance=request.url.path)
+    return JSONResponse(told.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Have every error of `app` answered as a problem."""
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(request, error.status_code, error.detail, dict(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = (f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+        return problem(request, 422, "; ".join(wrong))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return problem(request, 500, f"this should not happen ({type(error).__name__}); the log says more")
+
+    async def away(request: Request, error: Exception) -> JSONResponse:
+        log.warning("redis.unavailable", error=str(error)[:200])
+        return problem(request, 503, "Redis does not answer", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+    for kind in StoreUnavailable:
+        app.add_exception_handler(kind, away)

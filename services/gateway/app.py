@@ -1,0 +1,30 @@
+"""The ASGI application: the API, the page, health, and how errors are told."""
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from starlette.types import ASGIApp
+
+from services.gateway.api.headers import WithHeaders, security_headers
+from services.gateway.api.problems import answer_with_problems
+from services.gateway.api.routes import api
+from services.gateway.gateway import Gateway
+from services.gateway.pages.board import STYLE_HASH, board
+
+STORIES_ON_BOARD = 30
+
+
+def create_app(gateway: Gateway) -> ASGIApp:
+    # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
+    app = FastAPI(title="Tocsin", version=gateway.version, docs_url=None, redoc_url=None)
+    app.include_router(api(gateway))
+    answer_with_problems(app)
+
+    @app.get("/", include_in_schema=False)
+    async def latest() -> HTMLResponse:
+        return HTMLResponse(board(await gateway.newest_stories_in_full(STORIES_ON_BOARD)))
+
+    @app.get("/healthz", include_in_schema=False)
+    async def alive() -> PlainTextResponse:
+        return PlainTextResponse("alive\n")
+
+    return WithHeaders(app, security_headers(STYLE_HASH))

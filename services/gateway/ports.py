@@ -1,0 +1,35 @@
+"""What the gateway needs from outside."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.models.feed import Feed, FeedState
+from shared.models.story import Story
+from shared.queue import DeadLetter
+from shared.store.alerts import Record
+from shared.store.due import Counts
+
+
+class Feeds(Protocol):
+    async def all(self) -> list[Feed]: ...
+    async def states(self, feed_ids: Sequence[str]) -> list[FeedState]: ...
+
+
+class Stories(Protocol):
+    async def load(self, story_id: str) -> Story | None: ...
+    async def newest(self, n: int, *, topic: str | None = None) -> list[Story]: ...
+
+
+class Alerts(Protocol):
+    async def newest(self, n: int) -> list[Record]: ...
+
+
+class Deliveries(Protocol):
+    async def counts(self) -> Counts: ...
+
+
+class Queue(Protocol):
+    """It blocks: called in a thread."""
+
+    def depth(self) -> int: ...
+    def dead_letters(self) -> list[DeadLetter]: ...
