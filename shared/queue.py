@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import LockNotOwnedError, WatchError
 from rq import Queue, SimpleWorker
 from rq.exceptions import NoSuchJobError
-from rq.executions import Execution
+from rq.executions import Execution, ExecutionRegistry
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
 from shared import keys
 from shared.models.base import Model, UtcDatetime
@@ -38,6 +41,13 @@ SINGLE_TRIES = 3
 INTERMEDIATE_GRACE_SECONDS = 5.0
 RECOVERY_LOCK_SECONDS = 30
 WORKER_TTL_SECONDS = 60
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# Only what still stands between queue and worker goes back, and only if there is still a job behind it.
+_PUT_BACK = """
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 or redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
+redis.call('LPUSH', KEYS[2], ARGV[1])
+return 1
+"""
 
 Command = tuple[str | bytes | int | float, ...]
 
@@ -76,22 +86,32 @@ def batch_id(entry_ids: Sequence[str], tries: int) -> str:
 
 
 def worker_name() -> str:
-    """Host, process and its start time: enough for a neighbour to tell that this worker is dead."""
-    return f"{socket.gethostname()}.{os.getpid()}.{_start_time(os.getpid())}"
+    """Place, process and its start time: enough for a neighbour to tell that this worker is dead."""
+    return f"{_place()}.{os.getpid()}.{_start_time(os.getpid())}"
+
+
+def _place() -> str:
+    """Where a pid means the same process. Machines and containers may share a host name, but not this."""
+    try:
+        boot, namespace = _BOOT_ID.read_text(), Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}.{sha256(f'{boot}{namespace}'.encode()).hexdigest()[:8]}"
 
 
 def _start_time(pid: int) -> str:
+    """In clock ticks since the machine's start; 0 if there is no such process, or only its corpse (a zombie)."""
     try:
-        # Field 22 of proc(5) stat; the command in field 2 may hold spaces and brackets.
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        # From field 3 of proc(5) stat on; the command in field 2 may hold spaces and brackets.
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
         return "0"
+    return "0" if state in "ZX" else fields[18]
 
 
 def _is_dead_neighbour(name: str) -> bool:
-    host, _, rest = name.rpartition(".")[0].rpartition(".")
-    pid, started = rest, name.rpartition(".")[2]
-    return host == socket.gethostname() and pid.isdigit() and _start_time(int(pid)) != started
+    place, pid, started = name.rsplit(".", 2)
+    return place == _place() and _start_time(int(pid)) != started
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +125,20 @@ class Remedied:
 class JobQueue:
     """RQ's `classify` queue over a synchronous connection (RQ has no other)."""
 
-    def __init__(self, redis: Redis, *, batch_size: int = 50, job_timeout_seconds: int = 30) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        batch_size: int = 50,
+        job_timeout_seconds: int = 30,
+        intermediate_grace_seconds: float = INTERMEDIATE_GRACE_SECONDS,
+    ) -> None:
         self.redis = redis
         self.batch_size = batch_size
         self.job_timeout_seconds = job_timeout_seconds
+        self.intermediate_grace_seconds = intermediate_grace_seconds
         self.queue = Queue(CLASSIFY, connection=redis, serializer=JSONSerializer)
+        self._put_back = redis.register_script(_PUT_BACK)
 
     def batch_commands(self, entry_ids: Sequence[str], *, tries: int = 0) -> list[Command]:
         """The Redis commands that queue these entries in batches, for a caller who commits them with its own.
@@ -161,8 +190,8 @@ class JobQueue:
 
     def recover(self) -> Remedied:
         """Give the batches of dead workers and failed jobs their remedy. Safe to call from every worker at any time."""
-        lock = keys.queue_recovery_lock()
-        if not self.redis.set(lock, worker_name(), nx=True, ex=RECOVERY_LOCK_SECONDS):
+        lock = self.redis.lock(keys.queue_recovery_lock(), timeout=RECOVERY_LOCK_SECONDS, blocking=False)
+        if not lock.acquire():
             return Remedied(0, 0)
         try:
             died = [*self._abandoned(), *self._failed()]
@@ -170,7 +199,8 @@ class JobQueue:
             requeued = sum(totals_batches for totals_batches, _ in totals) + self._rescue_intermediate()
             return Remedied(requeued, sum(buried for _, buried in totals))
         finally:
-            self.redis.delete(lock)
+            with suppress(LockNotOwnedError):
+                lock.release()
 
     def _abandoned(self) -> Iterable[tuple[str, str]]:
         started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
@@ -178,6 +208,8 @@ class JobQueue:
             try:
                 execution = Execution.fetch(execution_id, job_id, self.redis)
             except ValueError:
+                # Its name lives on for a minute, and with it RQ would refuse to delete the job.
+                self.redis.zrem(ExecutionRegistry(job_id, self.redis).key, execution_id)
                 yield job_id, "abandoned: the execution has expired"
                 continue
             if _is_dead_neighbour(execution.worker_name):
@@ -189,63 +221,68 @@ class JobQueue:
             yield job_id, "the job failed"
 
     def _apply(self, job_id: str, reason: str) -> tuple[int, int]:
-        try:
-            job = Job.fetch(job_id, connection=self.redis, serializer=JSONSerializer)
-        except NoSuchJobError:
-            FailedJobRegistry(queue=self.queue, serializer=JSONSerializer).remove(job_id)
-            self._forget_started(job_id)
-            return 0, 0
-        plan = remedy(job.args[0], int(job.meta.get("tries", 0)) + 1)
         with self.redis.pipeline() as pipe:
-            job.delete(pipeline=pipe)
-            self._forget_started(job_id, pipe)
-            for batch in plan.batches:
-                self._enqueue(batch, plan.tries, pipe)
-            for entry_id in plan.buried:
-                letter = DeadLetter(entry_id=entry_id, reason=_last_line(job) or reason, tries=SINGLE_TRIES, at=_now())
-                pipe.hset(keys.dead_letters(), entry_id, letter.model_dump_json())
-            pipe.execute()
+            pipe.watch(Job.key_for(job_id))  # type: ignore[no-untyped-call]  # redis-py has not typed it
+            try:
+                job = Job.fetch(job_id, connection=self.redis, serializer=JSONSerializer)
+            except NoSuchJobError:
+                FailedJobRegistry(queue=self.queue, serializer=JSONSerializer).remove(job_id)
+                self._forget_started(job_id, self.redis)
+                return 0, 0
+            plan = remedy(job.args[0], int(job.meta.get("tries", 0)) + 1)
+            why = _last_line(job) or reason
+            pipe.multi()
+            self._replace(job, plan, why, pipe)
+            try:
+                pipe.execute()
+            except WatchError:  # it lives, or somebody else has seen to it
+                return 0, 0
         return len(plan.batches), len(plan.buried)
 
-    def _forget_started(self, job_id: str, pipe: Any = None) -> None:
+    def _replace(self, job: Job, plan: Remedy, why: str, pipe: Any) -> None:
+        job.delete(pipeline=pipe)
+        self._forget_started(job.id, pipe)
+        for batch in plan.batches:
+            self._enqueue(batch, plan.tries, pipe)
+        for entry_id in plan.buried:
+            letter = DeadLetter(entry_id=entry_id, reason=why, tries=SINGLE_TRIES, at=_now())
+            pipe.hset(keys.dead_letters(), entry_id, letter.model_dump_json())
+
+    def _forget_started(self, job_id: str, target: Redis) -> None:
         started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
-        target = self.redis if pipe is None else pipe
         for started_id, execution_id in started.get_job_and_execution_ids(cleanup=False):
             if started_id == job_id:
                 target.zrem(started.key, f"{job_id}:{execution_id}")
 
     def _rescue_intermediate(self) -> int:
         """Jobs that a worker had taken but not yet begun when it died: nobody's, so they go back untouched."""
-        waiting = IntermediateQueue(self.queue.key, self.redis)
+        between = IntermediateQueue(self.queue.key, self.redis)
         started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
         begun = {job_id for job_id, _ in started.get_job_and_execution_ids(cleanup=False)}
         rescued = 0
-        for job_id in waiting.get_job_ids():
+        for job_id in self._stuck(dict.fromkeys(between.get_job_ids())):
             if job_id in begun:
-                self.redis.lrem(waiting.key, 1, job_id)
-            elif self._stuck(job_id):
-                with self.redis.pipeline() as pipe:
-                    pipe.lrem(waiting.key, 1, job_id)
-                    pipe.hdel(keys.queue_intermediate_seen(), job_id)
-                    pipe.lpush(self.queue.key, job_id)
-                    pipe.execute()
-                rescued += 1
+                between.remove(job_id)
+            else:
+                rescued += int(self._put_back([between.key, self.queue.key, Job.key_for(job_id)], [job_id]))
         return rescued
 
-    def _stuck(self, job_id: str) -> bool:
-        first_seen = self.redis.hget(keys.queue_intermediate_seen(), job_id)
-        if first_seen is None:
-            self.redis.hset(keys.queue_intermediate_seen(), job_id, str(time.time()))
-            self.redis.expire(keys.queue_intermediate_seen(), 3600)
-            return False
-        return time.time() - float(first_seen) >= INTERMEDIATE_GRACE_SECONDS
+    def _stuck(self, job_ids: Iterable[str]) -> list[str]:
+        """Those that stood there at a look long enough ago; what is gone since is forgotten."""
+        seen, now = keys.queue_intermediate_seen(), time.time()
+        first_seen = {as_text(name): float(at) for name, at in self.redis.hgetall(seen).items()}
+        since = {job_id: first_seen.get(job_id, now) for job_id in job_ids}
+        stuck = [job_id for job_id, at in since.items() if now - at >= self.intermediate_grace_seconds]
+        waiting = {job_id: at for job_id, at in since.items() if job_id not in stuck}
+        with self.redis.pipeline() as pipe:
+            pipe.delete(seen)
+            if waiting:
+                pipe.hset(seen, items=[part for pair in waiting.items() for part in pair])
+                pipe.expire(seen, 3600)
+            pipe.execute()
+        return stuck
 
     # Dead letters -----------------------------------------------------------------------------------------------
-
-    def bury(self, entry_id: str, reason: str, tries: int = 1) -> None:
-        """Set one entry aside."""
-        letter = DeadLetter(entry_id=entry_id, reason=reason, tries=tries, at=_now())
-        self.redis.hset(keys.dead_letters(), entry_id, letter.model_dump_json())
 
     def dead_letters(self) -> list[DeadLetter]:
         """Oldest first."""

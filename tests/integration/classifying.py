@@ -1,0 +1,61 @@
+"""Workers to be killed: `python classifying.py URL` works off the queue with a classifier whose entries are its orders.
+
+An entry called `exit…` ends its worker's process, `raise…` fails its job, `hang…` stays in it the first time. What is
+classified is appended to the list `done`. As a worker dies, the next one is forked: imports cost more than jobs.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from redis import Redis  # noqa: E402
+
+from services.classifier.classifier import Classifier  # noqa: E402
+from services.classifier.jobs import bind  # noqa: E402
+from shared.queue import JobQueue  # noqa: E402
+
+
+class Orders:
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def classify(self, entry_ids: Sequence[str]) -> None:
+        for entry_id in entry_ids:
+            if entry_id.startswith("exit"):
+                os._exit(1)
+            if entry_id.startswith("raise"):
+                raise ValueError(f"cannot classify {entry_id}")
+            if entry_id.startswith("hang") and self.redis.incr("hung") == 1:
+                time.sleep(60)
+            self.redis.rpush("done", entry_id)
+
+
+def work(url: str) -> None:
+    with Redis.from_url(url) as redis:
+        bind(cast("Classifier", Orders(redis)))
+        JobQueue(redis).work(burst=True)
+
+
+def work_and_recover(url: str) -> int:
+    """Work until nothing is left; the number of workers that it took."""
+    workers = 0
+    with Redis.from_url(url) as redis:
+        queue = JobQueue(redis, intermediate_grace_seconds=0.05)
+        while queue.in_flight():
+            workers += 1
+            if not (child := os.fork()):
+                work(url)
+                os._exit(0)
+            os.waitpid(child, 0)
+            queue.recover()
+    return workers
+
+
+if __name__ == "__main__":
+    print(work_and_recover(sys.argv[1]))

@@ -1,0 +1,278 @@
+"""The queue over real RQ: workers in processes of their own, some of which are killed or kill themselves."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+
+from shared import keys
+from shared.queue import CLASSIFY_JOB, JobQueue, Remedied, batch_id, resolve_job, worker_name
+from shared.store.due import DueSet
+
+WORKERS = Path(__file__).with_name("classifying.py")
+INTERMEDIATE = "rq:queue:classify:intermediate"
+
+
+@pytest.fixture
+def queue(sync_redis: SyncRedis) -> JobQueue:
+    return JobQueue(sync_redis, intermediate_grace_seconds=0.05)
+
+
+@contextmanager
+def workers(redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, WORKERS, redis_url], stderr=subprocess.DEVNULL, start_new_session=True
+    ) as it:
+        try:
+            yield it
+        finally:
+            if it.poll() is None:
+                os.killpg(it.pid, signal.SIGKILL)
+
+
+def work_and_recover(redis_url: str) -> None:
+    with workers(redis_url) as process:
+        assert process.wait(60) == 0
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "waited 20 s in vain"
+        time.sleep(0.005)
+
+
+def done(redis: SyncRedis) -> Counter[str]:
+    return Counter(entry_id.decode() for entry_id in redis.lrange("done", 0, -1))
+
+
+def names(count: int, prefix: str = "e") -> list[str]:
+    return [f"{prefix}{number:03}" for number in range(count)]
+
+
+def assert_nothing_is_left(queue: JobQueue) -> None:
+    assert queue.in_flight() == 0
+    assert queue.redis.keys("rq:job:*") == []
+    assert queue.redis.keys("rq:execution*") == []
+
+
+def test_batches_are_worked_off_in_order_and_leave_nothing_behind(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    queue.enqueue(names(120))
+    assert queue.depth() == 3
+    work_and_recover(redis_url)
+    assert [entry_id.decode() for entry_id in sync_redis.lrange("done", 0, -1)] == names(120)
+    assert queue.dead_letters() == []
+    assert_nothing_is_left(queue)
+
+
+def test_a_killed_worker_s_batch_is_done_by_the_next(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
+    queue.enqueue(["a", "hang", "b"])
+    with workers(redis_url):
+        wait_until(lambda: sync_redis.exists("hung"))
+    assert queue.recover() == Remedied(requeued=1, buried=0)
+    work_and_recover(redis_url)
+    assert done(sync_redis) == {"a": 2, "hang": 1, "b": 1}
+    assert_nothing_is_left(queue)
+
+
+def test_a_batch_in_the_hands_of_a_living_worker_is_left_to_it(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    queue.enqueue(["hang"])
+    with workers(redis_url):
+        wait_until(lambda: sync_redis.exists("hung"))
+        assert queue.recover() == Remedied(0, 0)
+        assert queue.in_flight() == 1
+
+
+def test_a_batch_whose_worker_died_elsewhere_is_taken_over_when_its_execution_has_expired(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    """RQ keeps the name of an execution a minute longer than its data."""
+    queue.enqueue(["hang", "b"])
+    with workers(redis_url):
+        wait_until(lambda: sync_redis.exists("hung"))
+    assert sync_redis.delete(*sync_redis.keys("rq:execution:*")) == 1
+    assert queue.recover() == Remedied(requeued=1, buried=0)
+    work_and_recover(redis_url)
+    assert done(sync_redis) == {"hang": 1, "b": 1}
+    assert_nothing_is_left(queue)
+
+
+@pytest.mark.parametrize(("poison", "reason"), [("exit", "is dead"), ("raise", "ValueError: cannot classify raise")])
+def test_a_poison_entry_ends_alone_in_the_dead_letters(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis, poison: str, reason: str
+) -> None:
+    neighbours = names(49)
+    queue.enqueue([*neighbours[:30], poison, *neighbours[30:]])
+    work_and_recover(redis_url)
+    assert set(done(sync_redis)) == set(neighbours)
+    (letter,) = queue.dead_letters()
+    assert (letter.entry_id, letter.tries) == (poison, 3)
+    assert reason in letter.reason
+    assert_nothing_is_left(queue)
+
+
+def test_a_dead_letter_is_tried_again_when_a_person_says_so(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    queue.enqueue(["raise"])
+    work_and_recover(redis_url)
+    assert queue.retry_dead_letters(["raise", "unknown"]) == 1
+    assert queue.dead_letters() == []
+    assert queue.depth() == 1
+    work_and_recover(redis_url)
+    assert [letter.entry_id for letter in queue.dead_letters()] == ["raise"]
+
+
+def test_a_dropped_dead_letter_is_gone(queue: JobQueue, redis_url: str) -> None:
+    queue.enqueue(["raise-1"])
+    queue.enqueue(["raise-2"])
+    work_and_recover(redis_url)
+    assert [letter.entry_id for letter in queue.dead_letters()] == ["raise-1", "raise-2"]
+    assert queue.drop_dead_letters(["raise-1", "unknown"]) == 1
+    assert queue.drop_dead_letters([]) == 0
+    assert [letter.entry_id for letter in queue.dead_letters()] == ["raise-2"]
+
+
+def take(redis: SyncRedis) -> str:
+    """What a worker does first with a job, before it dies."""
+    taken = redis.lmove("rq:queue:classify", INTERMEDIATE)
+    assert isinstance(taken, bytes)
+    return taken.decode()
+
+
+def recover_until(queue: JobQueue, condition: Callable[[], object]) -> Remedied:
+    """What the looks did in all."""
+    looks = [queue.recover()]
+    while not condition():
+        time.sleep(0.01)
+        looks.append(queue.recover())
+        assert len(looks) < 500
+    return Remedied(sum(look.requeued for look in looks), sum(look.buried for look in looks))
+
+
+def test_a_job_lost_between_queue_and_worker_is_rescued(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
+    queue.enqueue(["a"])
+    queue.enqueue(["b"])
+    lost = take(sync_redis)
+    assert queue.in_flight() == 2
+    assert recover_until(queue, lambda: queue.depth() == 2) == Remedied(requeued=1, buried=0)
+    assert sync_redis.lindex("rq:queue:classify", 0) == lost.encode()
+    work_and_recover(redis_url)
+    assert done(sync_redis) == {"a": 1, "b": 1}
+
+
+def test_a_job_on_its_way_to_a_worker_is_left_alone(sync_redis: SyncRedis) -> None:
+    queue = JobQueue(sync_redis)
+    queue.enqueue(["a"])
+    take(sync_redis)
+    assert queue.recover() == queue.recover() == Remedied(0, 0)
+    assert queue.depth() == 0
+
+
+def test_what_was_seen_on_its_way_once_is_not_taken_for_stuck_later(queue: JobQueue, sync_redis: SyncRedis) -> None:
+    queue.enqueue(["a"])
+    taken = take(sync_redis)
+    queue.recover()
+    sync_redis.lrem(INTERMEDIATE, 1, taken)
+    queue.recover()
+    assert not sync_redis.exists(keys.queue_intermediate_seen())
+
+
+def test_the_name_of_a_job_that_is_done_does_not_go_round_for_ever(queue: JobQueue, sync_redis: SyncRedis) -> None:
+    sync_redis.rpush(INTERMEDIATE, "batch-long-gone")
+    assert recover_until(queue, lambda: not sync_redis.llen(INTERMEDIATE)) == Remedied(0, 0)
+    assert queue.in_flight() == 0
+
+
+def test_many_who_recover_at_once_bury_nothing_twice(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
+    queue.enqueue(["a", "raise"])
+    queue.enqueue(["raise"])
+    found: list[Remedied] = []
+
+    def look() -> None:
+        with SyncRedis.from_url(redis_url) as redis:
+            found.append(JobQueue(redis).recover())
+
+    while not queue.dead_letters():
+        with subprocess.Popen(
+            [sys.executable, "-c", f"import classifying as c; c.work({redis_url!r})"],
+            cwd=WORKERS.parent,
+            stderr=subprocess.DEVNULL,
+        ) as worker:
+            assert worker.wait(30) == 0
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sum(look.buried for look in found) == 1
+    assert queue.depth() == len(set(sync_redis.lrange("rq:queue:classify", 0, -1)))
+
+
+def test_a_job_s_id_follows_from_its_entries_and_their_tries(queue: JobQueue, sync_redis: SyncRedis) -> None:
+    assert batch_id(["a", "b"], 0) == batch_id(["a", "b"], 0)
+    assert len({batch_id(["a", "b"], 0), batch_id(["a", "b"], 1), batch_id(["a"], 0), batch_id(["b", "a"], 0)}) == 4
+    queue.enqueue(["a", "b"])
+    assert sync_redis.lrange("rq:queue:classify", 0, -1) == [batch_id(["a", "b"], 0).encode()]
+
+
+def test_entries_queued_twice_are_one_job_whose_second_name_does_no_harm(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    queue.enqueue(["a"])
+    queue.enqueue(["a"])
+    work_and_recover(redis_url)
+    assert done(sync_redis) == {"a": 1}
+    assert_nothing_is_left(queue)
+
+
+async def test_a_batch_committed_with_a_lease_is_a_job_that_a_worker_runs(
+    queue: JobQueue, redis: Redis, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    due = DueSet(redis, "feeds")
+    await due.schedule({"feed": 0})
+    (lease,) = await due.claim(1, 30)
+    commands = queue.batch_commands(names(70))
+    assert queue.depth() == 0
+    await due.commit(lease, next_at=None, commands=commands)
+    assert queue.depth() == 2
+    work_and_recover(redis_url)
+    assert set(done(sync_redis)) == set(names(70))
+
+
+def test_no_entries_are_no_job(queue: JobQueue) -> None:
+    assert queue.batch_commands([]) == []
+    queue.enqueue([])
+    assert queue.depth() == 0
+    assert queue.oldest_age() == 0.0
+
+
+def test_the_age_is_that_of_the_batch_next_in_line(queue: JobQueue) -> None:
+    queue.enqueue(["a"])
+    time.sleep(0.02)
+    queue.enqueue(["b"])
+    assert 0.02 <= queue.oldest_age() < 60
+
+
+def test_the_path_that_jobs_name_resolves() -> None:
+    assert resolve_job().__name__ == "classify"
+    assert CLASSIFY_JOB.startswith(str(resolve_job().__module__))
+
+
+def test_a_worker_s_name_tells_its_process() -> None:
+    assert worker_name() == worker_name()
+    assert worker_name().split(".")[-2] == str(os.getpid())
