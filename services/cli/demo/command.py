@@ -36,6 +36,8 @@ EXPECTED = ("story.alert.created", "story.alert.updated")
 PATIENCE_SECONDS = 40.0
 # Long enough for a ring too many to be heard.
 LISTEN_ON_SECONDS = 6.0
+# For the alert to be shown, and seen.
+READ_SECONDS = 1.5
 PACE = {
     "TOCSIN_POLL_INTERVAL_SECONDS": "1.5",
     "TOCSIN_POLL_LEASE_SECONDS": "10",
@@ -113,6 +115,7 @@ async def _script(
 ) -> Report:
     try:
         await _received(receiver, 1, stop)
+        await _pause(stop, READ_SECONDS)
         display.say("\nThe Eastern Ledger now publishes a new figure.\n", "bold")
         await outlets.publish_later()
         await _received(receiver, 2, stop)
