@@ -5,6 +5,7 @@
     ├── RedisUnavailable     no Redis can be had; says the ways out
     ├── AlreadyRunning       another Tocsin owns this data directory
     ├── LeaseLost            the lease on a due member is gone: somebody else owns it now
+    ├── CommitFailed         Redis refused a command of a commit; the lease runs out and the member comes up again
     └── FetchError           an HTTP exchange ended without a usable answer
         ├── AddressDenied    the guard refused the address
         ├── BadUrl           not a URL that we fetch
@@ -52,6 +53,14 @@ class AlreadyRunning(TocsinError):
 
 class LeaseLost(TocsinError):
     pass
+
+
+class CommitFailed(TocsinError):
+    """A command inside a commit of the due-set was refused by Redis.
+
+    The commands before it took effect (scripts do not roll back), the due-set did not: the lease stays, runs out, and
+    the member comes up again. So a commit's commands must bear repetition.
+    """
 
 
 class FetchError(TocsinError):

@@ -22,21 +22,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.errors import LeaseLost, TocsinError
+from shared.errors import CommitFailed, LeaseLost
 
 Part = str | bytes | int | float
 Command = Sequence[Part]
 
 MAX_PARTS = 4_000  # Lua unpacks fewer than 8,000 values at once; half of it is far from that edge
 _SCRIPT = Path(__file__).with_name("due.lua").read_text("utf-8")
-
-
-class CommitFailed(TocsinError):
-    """A command inside a commit was refused by Redis.
-
-    The commands before it took effect (scripts do not roll back), the due-set did not: the lease stays, runs out, and
-    the member comes up again. So a commit's commands must bear repetition.
-    """
 
 
 @dataclass(frozen=True, slots=True)

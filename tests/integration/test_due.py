@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.errors import LeaseLost
+from shared.errors import CommitFailed, LeaseLost
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
-from shared.store.due import MAX_PARTS, CommitFailed, Counts, DueSet
+from shared.store.due import MAX_PARTS, Counts, DueSet
 
 
 class Clock:

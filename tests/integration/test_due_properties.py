@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from shared.errors import LeaseLost
-from shared.store.due import CommitFailed, Counts, DueSet, Lease
+from shared.errors import CommitFailed, LeaseLost
+from shared.store.due import Counts, DueSet, Lease
 
 T = TypeVar("T")
 
