@@ -49,9 +49,10 @@ eval: install ## measure on labelled files: TOPIC_ITEMS=a.jsonl, STORY_ITEMS=b.j
 	@test -z "$(STORY_ITEMS)" || $(BIN)/python -m benchmarks.story_quality "$(STORY_ITEMS)"
 
 docs: install ## write the generated reference pages anew
-	@set -e; for name in settings keys metrics; do \
-	  $(BIN)/python -m shared.$$name > $(REFERENCE)/$$name.md.new; \
-	  mv $(REFERENCE)/$$name.md.new $(REFERENCE)/$$name.md; \
+	@set -e; for page in settings:shared.settings keys:shared.keys metrics:shared.metrics cli:services.cli.reference; do \
+	  file=$(REFERENCE)/$${page%%:*}.md; \
+	  $(BIN)/python -m "$${page#*:}" > "$$file.new"; \
+	  mv "$$file.new" "$$file"; \
 	done
 	@$(BIN)/python -m shared.config.schema $(REFERENCE)/schemas
 
