@@ -1,4 +1,4 @@
-"""Workers to be killed: `python classifying.py URL` works off the queue with a classifier whose entries are its orders.
+"""Workers to be killed: they work off the queue with a classifier whose entries are its orders.
 
 An entry called `exit…` ends its worker's process, `raise…` fails its job, `hang…` stays in it the first time. What is
 classified is appended to the list `done`. As a worker dies, the next one is forked: imports cost more than jobs.
@@ -42,20 +42,13 @@ def work(url: str) -> None:
         JobQueue(redis).work(burst=True)
 
 
-def work_and_recover(url: str) -> int:
-    """Work until nothing is left; the number of workers that it took."""
-    workers = 0
+def work_and_recover(url: str) -> None:
+    """Work until nothing is left."""
     with Redis.from_url(url) as redis:
         queue = JobQueue(redis, intermediate_grace_seconds=0.05)
         while queue.in_flight():
-            workers += 1
             if not (child := os.fork()):
                 work(url)
                 os._exit(0)
             os.waitpid(child, 0)
             queue.recover()
-    return workers
-
-
-if __name__ == "__main__":
-    print(work_and_recover(sys.argv[1]))

@@ -1,7 +1,6 @@
 """The queue over real RQ: workers in processes of their own, some of which are killed or kill themselves."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,12 +13,13 @@ from pathlib import Path
 import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
+from rq.utils import as_text
 
 from shared import keys
 from shared.queue import CLASSIFY_JOB, JobQueue, Remedied, batch_id, resolve_job, worker_name
 from shared.store.due import DueSet
 
-WORKERS = Path(__file__).with_name("classifying.py")
+HERE = Path(__file__).parent
 INTERMEDIATE = "rq:queue:classify:intermediate"
 
 
@@ -29,20 +29,22 @@ def queue(sync_redis: SyncRedis) -> JobQueue:
 
 
 @contextmanager
-def workers(redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, WORKERS, redis_url], stderr=subprocess.DEVNULL, start_new_session=True
-    ) as it:
-        try:
-            yield it
-        finally:
-            if it.poll() is None:
-                os.killpg(it.pid, signal.SIGKILL)
+def process(code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Python in a process of its own, which is killed if it has not ended by itself."""
+    command = [sys.executable, "-c", f"from classifying import *; {code}"]
+    with subprocess.Popen(command, cwd=HERE, stderr=subprocess.DEVNULL) as child:
+        yield child
+        child.kill()
 
 
 def work_and_recover(redis_url: str) -> None:
-    with workers(redis_url) as process:
-        assert process.wait(60) == 0
+    with process(f"work_and_recover({redis_url!r})") as child:
+        assert child.wait(60) == 0
+
+
+def die_at_work(redis_url: str, redis: SyncRedis) -> None:
+    with process(f"work({redis_url!r})"):
+        wait_until(lambda: redis.exists("hung"))
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -53,7 +55,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def done(redis: SyncRedis) -> Counter[str]:
-    return Counter(entry_id.decode() for entry_id in redis.lrange("done", 0, -1))
+    return Counter(as_text(entry_id) for entry_id in redis.lrange("done", 0, -1))
 
 
 def names(count: int, prefix: str = "e") -> list[str]:
@@ -72,15 +74,14 @@ def test_batches_are_worked_off_in_order_and_leave_nothing_behind(
     queue.enqueue(names(120))
     assert queue.depth() == 3
     work_and_recover(redis_url)
-    assert [entry_id.decode() for entry_id in sync_redis.lrange("done", 0, -1)] == names(120)
+    assert list(done(sync_redis).elements()) == names(120)
     assert queue.dead_letters() == []
     assert_nothing_is_left(queue)
 
 
 def test_a_killed_worker_s_batch_is_done_by_the_next(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
     queue.enqueue(["a", "hang", "b"])
-    with workers(redis_url):
-        wait_until(lambda: sync_redis.exists("hung"))
+    die_at_work(redis_url, sync_redis)
     assert queue.recover() == Remedied(requeued=1, buried=0)
     work_and_recover(redis_url)
     assert done(sync_redis) == {"a": 2, "hang": 1, "b": 1}
@@ -91,7 +92,7 @@ def test_a_batch_in_the_hands_of_a_living_worker_is_left_to_it(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
     queue.enqueue(["hang"])
-    with workers(redis_url):
+    with process(f"work({redis_url!r})"):
         wait_until(lambda: sync_redis.exists("hung"))
         assert queue.recover() == Remedied(0, 0)
         assert queue.in_flight() == 1
@@ -102,8 +103,7 @@ def test_a_batch_whose_worker_died_elsewhere_is_taken_over_when_its_execution_ha
 ) -> None:
     """RQ keeps the name of an execution a minute longer than its data."""
     queue.enqueue(["hang", "b"])
-    with workers(redis_url):
-        wait_until(lambda: sync_redis.exists("hung"))
+    die_at_work(redis_url, sync_redis)
     assert sync_redis.delete(*sync_redis.keys("rq:execution:*")) == 1
     assert queue.recover() == Remedied(requeued=1, buried=0)
     work_and_recover(redis_url)
@@ -138,9 +138,9 @@ def test_a_dead_letter_is_tried_again_when_a_person_says_so(
 
 
 def test_a_dropped_dead_letter_is_gone(queue: JobQueue, redis_url: str) -> None:
-    queue.enqueue(["raise-1"])
-    queue.enqueue(["raise-2"])
-    work_and_recover(redis_url)
+    for entry_id in ("raise-1", "raise-2"):
+        queue.enqueue([entry_id])
+        work_and_recover(redis_url)
     assert [letter.entry_id for letter in queue.dead_letters()] == ["raise-1", "raise-2"]
     assert queue.drop_dead_letters(["raise-1", "unknown"]) == 1
     assert queue.drop_dead_letters([]) == 0
@@ -208,11 +208,7 @@ def test_many_who_recover_at_once_bury_nothing_twice(queue: JobQueue, redis_url:
             found.append(JobQueue(redis).recover())
 
     while not queue.dead_letters():
-        with subprocess.Popen(
-            [sys.executable, "-c", f"import classifying as c; c.work({redis_url!r})"],
-            cwd=WORKERS.parent,
-            stderr=subprocess.DEVNULL,
-        ) as worker:
+        with process(f"work({redis_url!r})") as worker:
             assert worker.wait(30) == 0
         threads = [threading.Thread(target=look) for _ in range(4)]
         for thread in threads:
