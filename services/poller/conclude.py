@@ -64,7 +64,9 @@ def conclude_read(
 ) -> Conclusion:
     """The poll brought a document that could be read."""
     today = int(now.timestamp() // 86400)
-    unseen, marked, overflow = _unseen(known.seen, document.items, limits.max_entries, today)
+    # A first poll may mark any number as seen: what goes on to the classifier is bounded by `_fresh`.
+    most = limits.max_entries if known.state.seeded else len(document.items)
+    unseen, marked, overflow = _unseen(known.seen, document.items, most, today)
     fresh = unseen if known.state.seeded else _fresh(unseen, limits, now)
     entries = tuple(_entry(known.feed, document, item, identity, now) for item, identity in reversed(fresh))
     update: dict[str, object] = {"failures": 0, "seeded": True}
