@@ -21,6 +21,7 @@ from lxml import html as lxml_html
 
 MAX_TITLE = 500
 MAX_SUMMARY = 2000
+_BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 _UNSEEN_TAGS = ("script", "style", "iframe", "noscript")
 
 
@@ -66,6 +67,11 @@ def parse(body: bytes, base_url: str) -> Document:
     Raises:
         NotAFeed: no item and nothing that looks like a feed was found.
     """
+    if body.lstrip(_BEFORE_JSON)[:1] == b"{":
+        document = _parse_fast(body, base_url)
+        if document is None:
+            raise NotAFeed("JSON, but not a JSON Feed")
+        return document
     root = _well_formed(body)
     if root is not None:
         document = _parse_fast(body, base_url)
