@@ -15,7 +15,7 @@
         ├── Timeout          connect, read or total deadline passed
         ├── TooLarge         more bytes than allowed, counted after decoding
         ├── BadEncoding      the body does not decode as its Content-Encoding says
-        ├── TooManyRedirects more hops than allowed, or a loop
+        ├── TooManyRedirects more hops than allowed
         └── ProtocolError    the peer does not speak HTTP, or stopped in the middle
 
 Each `FetchError` carries `outcome`, the label under which it is counted and shown.

@@ -244,7 +244,8 @@ async def test_cookies_are_not_kept() -> None:
         for _ in range(2):
             with pytest.raises(TooManyRedirects):
                 await http.fetch(f"http://news.test:{server.port}/")
-    assert [header(request, "cookie") for request in server.requests] == [None] * 4
+    assert len(server.requests) > 2
+    assert {header(request, "cookie") for request in server.requests} == {None}
 
 
 async def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
