@@ -245,8 +245,7 @@ class JobQueue:
         for batch in plan.batches:
             self._enqueue(batch, plan.tries, pipe)
         for entry_id in plan.buried:
-            letter = DeadLetter(entry_id=entry_id, reason=why, tries=SINGLE_TRIES, at=_now())
-            pipe.hset(keys.dead_letters(), entry_id, letter.model_dump_json())
+            self.bury(entry_id, why, SINGLE_TRIES, pipe)
 
     def _forget_started(self, job_id: str, target: Redis) -> None:
         started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
@@ -283,6 +282,11 @@ class JobQueue:
         return stuck
 
     # Dead letters -----------------------------------------------------------------------------------------------
+
+    def bury(self, entry_id: str, reason: str, tries: int = 1, pipe: Redis | None = None) -> None:
+        """Set one entry aside, now or with a pipeline's other commands."""
+        letter = DeadLetter(entry_id=entry_id, reason=reason, tries=tries, at=_now())
+        (self.redis if pipe is None else pipe).hset(keys.dead_letters(), entry_id, letter.model_dump_json())
 
     def dead_letters(self) -> list[DeadLetter]:
         """Oldest first."""

@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from functools import partial
 
 from services.notifier.channels.base import ChannelSender, Sent
-from services.notifier.plan import Nothing, Timing, Wait, plan
+from services.notifier.conclude import conclude
+from services.notifier.plan import Again, Nothing, Timing, Wait, next_step
 from services.notifier.ports import Alerts, Deliveries, DuePairs, Stories
 from services.notifier.render import render
-from services.notifier.retry import retry_gap, too_late
 from services.notifier.route import refusal
 from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
-from shared.models.story import Story
-from shared.models.subscription import Attempt, Delivery, DeliveryStatus, Envelope, Subscription
+from shared.models.story import Alert, Story
+from shared.models.subscription import Delivery, DeliveryStatus, Envelope, Subscription
+from shared.store.alerts import Record
 from shared.store.deliveries import member, parts
 from shared.store.due import Lease
 from shared.store.patience import StoreUnavailable, patiently
@@ -27,8 +28,8 @@ from shared.store.patience import StoreUnavailable, patiently
 TICK_SECONDS = 0.25
 FAN_OUT_BATCH = 100
 FAN_OUT_WAIT_MILLISECONDS = 1000
-ATTEMPTS_KEPT = 20
 PER_ENDPOINT = 4
+BUSY_SECONDS = 1.0
 log = get_logger()
 
 
@@ -72,19 +73,30 @@ class Notifier:
 
     async def _fan_out_batch(self) -> None:
         records = await self.alerts.take(self.name, FAN_OUT_BATCH, FAN_OUT_WAIT_MILLISECONDS)
-        for record in records:
-            story = await self.stories.load(record.alert.story_id)
-            if story is None:
-                continue
-            await self._fan_out_story(story, record.alert.at.timestamp())
-        await self.alerts.acknowledge(records)
+        await self.alerts.acknowledge([record for record in records if await self._fan_out_patiently(record)])
 
-    async def _fan_out_story(self, story: Story, at: float) -> None:
+    async def _fan_out_patiently(self, record: Record) -> bool:
+        """Whether that is done; what is not stays pending, and is taken again later."""
+        try:
+            await self._fan_out_alert(record.alert)
+        except StoreUnavailable:
+            raise
+        except Exception:  # one record's trouble must not keep back the others
+            log.exception("alert.not_fanned_out", record_id=record.id, story_id=record.alert.story_id)
+            return False
+        return True
+
+    async def _fan_out_alert(self, alert: Alert) -> None:
+        story = await self.stories.load(alert.story_id)
+        if story is None:
+            return
+        # Only the first report is held back. Whether an update waits, and how long, is for `plan` to say.
+        at = alert.at.timestamp() + (self.pacing.timing.hold if alert.revision == 1 else 0.0)
         wanted: dict[str, float] = {}
         for endpoint in self.endpoints.values():
             reason = refusal(endpoint.subscription, story)
             if reason is None:
-                wanted[member(endpoint.subscription.id, story.id)] = at + self.pacing.timing.hold
+                wanted[member(endpoint.subscription.id, story.id)] = at
             else:
                 log.debug("alert.not_wanted", subscription=endpoint.subscription.id, story_id=story.id, reason=reason)
         if wanted:
@@ -110,6 +122,7 @@ class Notifier:
             await asyncio.wait(running, timeout=2)
         for task in running:
             task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _observe_oldest(self) -> None:
         with suppress(*StoreUnavailable):
@@ -130,68 +143,48 @@ class Notifier:
     async def _bring_up_to_date(self, lease: Lease) -> None:
         subscription_id, story_id = parts(lease.member)
         endpoint = self.endpoints.get(subscription_id)
-        story = await self.stories.load(story_id)
-        if endpoint is None or story is None:
-            await self.due.commit(lease, next_at=None)
-            return
-        async with endpoint.slots:
-            delivery = await self.deliveries.load(subscription_id, story_id)
-            await self._advance(lease, endpoint, story, delivery)
+        if endpoint is None or not endpoint.subscription.enabled:
+            await self._drop(lease, "no_such_subscription" if endpoint is None else "disabled")
+        elif endpoint.slots.locked():
+            # Whoever waited here would hold a lease and a place that other endpoints need.
+            await self.due.commit(lease, next_at=time.time() + BUSY_SECONDS * (0.5 + random.random()))  # noqa: S311
+        else:
+            async with endpoint.slots:
+                story = await self.stories.load(story_id)
+                if story is None:
+                    await self._drop(lease, "no_such_story")
+                else:
+                    await self._advance(lease, endpoint, story, await self.deliveries.load(subscription_id, story_id))
+
+    async def _drop(self, lease: Lease, reason: str) -> None:
+        await self.due.commit(lease, next_at=None)
+        log.info("delivery.dropped", pair=lease.member, reason=reason)
 
     async def _advance(self, lease: Lease, endpoint: Endpoint, story: Story, delivery: Delivery) -> None:
-        now = _now()
-        envelope = delivery.envelope
-        if envelope is None:
-            step = plan(delivery, story, self.pacing.timing, now)
-            if isinstance(step, Wait):
-                await self.due.commit(lease, next_at=step.until.timestamp())
-                return
-            if isinstance(step, Nothing):
-                await self.due.commit(lease, next_at=None)
-                return
-            envelope = render(story, delivery, step, now)
-            delivery = delivery.model_copy(update={"envelope": envelope, "status": DeliveryStatus.PENDING})
-            lease = await self.due.renew(
-                lease, self.pacing.lease_seconds, commands=self.deliveries.save_commands(delivery)
-            )
+        step = next_step(delivery, story, self.pacing.timing, _now())
+        if isinstance(step, Wait):
+            await self.due.commit(lease, next_at=step.until.timestamp())
+        elif isinstance(step, Nothing):
+            await self.due.commit(lease, next_at=None)
+        else:
+            envelope = step.envelope if isinstance(step, Again) else render(story, delivery, step, _now())
+            await self._attempt(lease, endpoint, story, delivery, envelope)
+
+    async def _attempt(
+        self, lease: Lease, endpoint: Endpoint, story: Story, delivery: Delivery, envelope: Envelope
+    ) -> None:
+        """Freeze, send, log. Whoever has lost the lease sends nothing."""
+        began = delivery.model_copy(
+            update={"envelope": envelope, "status": DeliveryStatus.PENDING, "refused": False, "retry_at": None}
+        )
+        lease = await self.due.renew(lease, self.pacing.lease_seconds, commands=self.deliveries.save_commands(began))
         sent = await endpoint.sender.send(envelope)
         metrics.DELIVERY_ATTEMPTS.labels(subscription=endpoint.subscription.id, outcome=sent.outcome).inc()
-        after, next_at = self._after(delivery, envelope, sent, story, _now())
-        await self.due.commit(lease, next_at=next_at, commands=self.deliveries.save_commands(after))
-        self._report(endpoint, envelope, sent, after, story)
-
-    def _after(
-        self, delivery: Delivery, envelope: Envelope, sent: Sent, story: Story, now: datetime
-    ) -> tuple[Delivery, float | None]:
-        """The pair's new state, and when to look at it again."""
-        attempt = Attempt(at=now, revision=envelope.revision, outcome=sent.outcome, detail=sent.detail[:200])
-        update: dict[str, object] = {"attempts": (*delivery.attempts, attempt)[-ATTEMPTS_KEPT:]}
-        if sent.ok:
-            update |= {
-                "status": DeliveryStatus.DELIVERED,
-                "sent_revision": envelope.revision,
-                "sent_at": now,
-                "failures": 0,
-                "first_failed_at": None,
-                "envelope": None,
-            }
-            after = delivery.model_copy(update=update)
-            step = plan(after, story, self.pacing.timing, now)
-            return after, step.until.timestamp() if isinstance(step, Wait) else None
-        failures = delivery.failures + 1
-        first_failed_at = delivery.first_failed_at or now
-        # A message whose fate is known may be superseded by a newer revision; any other must stay as it is.
-        kept = None if sent.known else envelope
-        update |= {
-            "failures": failures,
-            "first_failed_at": first_failed_at,
-            "envelope": kept,
-        }
-        gap = retry_gap(failures, sent.retry_after, self.pacing.retry_scale, random.random())  # noqa: S311  jitter
-        if sent.final or gap is None or too_late(first_failed_at, now, self.pacing.timing.max_age):
-            update |= {"status": DeliveryStatus.GAVE_UP, "envelope": None, "failures": 0, "first_failed_at": None}
-            return delivery.model_copy(update=update), None
-        return delivery.model_copy(update=update), now.timestamp() + gap
+        draw = random.random()  # noqa: S311  jitter, not a secret
+        after = conclude(began, sent, story, self.pacing.timing, self.pacing.retry_scale, _now(), draw)
+        next_at = after.next_at.timestamp() if after.next_at else None
+        await self.due.commit(lease, next_at=next_at, commands=self.deliveries.save_commands(after.delivery))
+        self._report(endpoint, envelope, sent, after.delivery, story)
 
     @staticmethod
     def _report(endpoint: Endpoint, envelope: Envelope, sent: Sent, after: Delivery, story: Story) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.models.story import AlertType, Revision, Story
-from shared.models.subscription import Delivery
+from shared.models.subscription import Delivery, Envelope
 
 # These must not wait for the quiet time between updates to pass.
 URGENT_TYPES = frozenset({AlertType.MERGED, AlertType.RETRACTED})
@@ -30,6 +30,13 @@ class Send:
 
     type: AlertType
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the frozen message once more, unchanged."""
+
+    envelope: Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,20 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Pla
         if quiet:
             return quiet
     return Send(news[-1].type, news[-1].reason)
+
+
+def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Plan | Again:
+    """As `plan`, for a pair that may have a message under way.
+
+    That message goes first, for it may have arrived unheard of; one that was certainly refused makes way for news.
+    """
+    frozen = delivery.envelope
+    if frozen is None:
+        return plan(delivery, story, timing, now)
+    if delivery.retry_at and now < delivery.retry_at:
+        return Wait(delivery.retry_at, "retry")
+    superseded = delivery.refused and story.revision > frozen.revision
+    return plan(delivery, story, timing, now) if superseded else Again(frozen)
 
 
 def _urgent(revision: Revision) -> bool:

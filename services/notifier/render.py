@@ -1,6 +1,7 @@
 """The message (pure): a full snapshot of the story, thin enough to be read on a phone."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -10,9 +11,21 @@ from shared.models.subscription import Delivery, Envelope
 
 SCHEMA = 1
 MAX_BODY_BYTES = 16 * 1024
-MAX_ARTICLES = 5
-MAX_CLAIMS = 12
-MAX_SUMMARY = 600
+MAX_URL_BYTES = 2000
+URL_FIELDS = ("url", "article")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many articles and claims are told, and the most characters of each text."""
+
+    articles: int
+    claims: int
+    text: int
+
+
+# The last fits whatever stands in a story, even if each of its characters must be escaped.
+SIZES = (Size(5, 12, 600), Size(2, 4, 300), Size(0, 0, 100))
 
 
 def webhook_id(subscription_id: str, story_id: str, revision: int) -> str:
@@ -31,17 +44,36 @@ def render(story: Story, delivery: Delivery, send: Send, now: datetime) -> Envel
 
 
 def _fitting(story: Story, delivery: Delivery, send: Send, now: datetime) -> str:
-    """Articles and claims are left out, most first, until the body fits."""
-    for articles, claims in ((MAX_ARTICLES, MAX_CLAIMS), (2, 4), (1, 0)):
-        data = _snapshot(story, delivery, send, articles, claims)
+    """The fullest snapshot that fits."""
+    for size in SIZES:
+        data = _clipped(_snapshot(story, delivery, send, size), size.text)
         payload = {"type": f"story.alert.{send.type.value}", "timestamp": now.isoformat(), "data": data}
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        body = _json(payload)
         if len(body.encode()) <= MAX_BODY_BYTES:
             break
     return body
 
 
-def _snapshot(story: Story, delivery: Delivery, send: Send, articles: int, claims: int) -> dict[str, object]:
+def _clipped(value: object, most: int) -> object:
+    """The same with every text cut to `most` characters, but for addresses: half of one leads elsewhere."""
+    if isinstance(value, dict):
+        return {
+            name: (_whole_url(part) if name in URL_FIELDS else _clipped(part, most)) for name, part in value.items()
+        }
+    if isinstance(value, list):
+        return [_clipped(part, most) for part in value]
+    return value[:most] if isinstance(value, str) else value
+
+
+def _whole_url(url: str | None) -> str | None:
+    return url if url is None or len(_json(url).encode()) <= MAX_URL_BYTES else None
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size) -> dict[str, object]:
     revision = story.revisions[-1]
     return {
         "schema": SCHEMA,
@@ -54,11 +86,11 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, articles: int, claim
         "reason": send.reason,
         "reason_detail": revision.detail,
         "title": story.title,
-        "summary": story.summary[:MAX_SUMMARY],
+        "summary": story.summary,
         "language": story.language,
         "relevance": {"score": story.score, "threshold": story.threshold, "topic_version": story.topic_version},
         "event_type": story.event_type,
-        "claims": [_claim(claim, story) for claim in story.claims[:claims]],
+        "claims": [_claim(claim, story) for claim in story.claims[: size.claims]],
         "counts": _counts(story),
         "times": {
             "first_published": _iso(min((a.moment for a in story.articles), default=None)),
@@ -67,8 +99,8 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, articles: int, claim
             "updated": _iso(story.updated_at),
         },
         "lead_article": _article(story.articles[0]),
-        "articles": [_article(article) for article in story.articles[:articles]],
-        "articles_truncated": len(story.articles) > articles,
+        "articles": [_article(article) for article in story.articles[: size.articles]],
+        "articles_truncated": len(story.articles) > size.articles,
         "links": {"story": f"/v1/stories/{story.id}"},
     }
 

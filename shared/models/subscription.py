@@ -65,8 +65,9 @@ class Attempt(Model):
 class Delivery(Model):
     """One subscription's state with one story: the sent-log.
 
-    `envelope` is set from just before an attempt until its end is known; a crash leaves it set, and the next attempt
-    sends it again unchanged.
+    `envelope` is set from just before the first attempt until its message has arrived or is given up; each attempt,
+    also one after a crash, sends it unchanged. Only when it was `refused`, which is to say certainly not accepted, may
+    a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the story meanwhile.
     """
 
     subscription_id: str
@@ -77,4 +78,6 @@ class Delivery(Model):
     failures: int = 0
     first_failed_at: UtcDatetime | None = None
     envelope: Envelope | None = None
+    refused: bool = False
+    retry_at: UtcDatetime | None = None
     attempts: tuple[Attempt, ...] = ()

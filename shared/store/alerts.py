@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared import keys
+from shared.logs import get_logger
 from shared.models.story import Alert
 
 GROUP = "notifiers"
 # A record that a notifier took and never acknowledged is another's after this time: it has died.
 CLAIM_AFTER_MILLISECONDS = 10_000
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,9 @@ class Record:
 class AlertStream:
     """Read by notifiers as a consumer group (each record by one of them), and by people."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, claim_after_milliseconds: int = CLAIM_AFTER_MILLISECONDS) -> None:
         self.redis = redis
+        self.claim_after_milliseconds = claim_after_milliseconds
 
     async def join(self) -> None:
         """Make the group of the notifiers, once; records older than it are theirs too."""
@@ -39,7 +43,7 @@ class AlertStream:
     async def take(self, consumer: str, n: int, wait_milliseconds: int) -> list[Record]:
         """Records for this consumer: those of dead ones first, then new ones, waiting for them a while."""
         _, abandoned, *_ = await self.redis.xautoclaim(
-            keys.alerts(), GROUP, consumer, CLAIM_AFTER_MILLISECONDS, count=n
+            keys.alerts(), GROUP, consumer, self.claim_after_milliseconds, count=n
         )
         if abandoned:
             return _records(abandoned)
@@ -66,4 +70,14 @@ def _first(answer: Any) -> list[Record]:
 
 
 def _records(rows: Any) -> list[Record]:
-    return [Record(row[0].decode(), Alert.model_validate_json(row[1][b"alert"])) for row in rows if row[1]]
+    """Without what has been trimmed away, and what a newer version wrote: that stays pending for a newer reader."""
+    read = [_record(row[0].decode(), row[1]) for row in rows if row[1]]
+    return [record for record in read if record]
+
+
+def _record(record_id: str, fields: dict[bytes, bytes]) -> Record | None:
+    try:
+        return Record(record_id, Alert.model_validate_json(fields[b"alert"]))
+    except (KeyError, ValidationError) as error:
+        log.error("alert.unreadable", record_id=record_id, error=repr(error)[:300])
+        return None

@@ -11,7 +11,7 @@ class Sent:
     """How an attempt ended.
 
     `known`: whether the end is certain. After a timeout the receiver may have the message or not, so the next attempt
-    must be the same message again.
+    must be the same message again, even if there is newer news.
     """
 
     outcome: str

@@ -9,6 +9,8 @@ from pathlib import Path
 from services.notifier.channels.base import Sent
 from shared.models.subscription import Envelope, JournalChannel
 
+TAIL_BYTES = 256 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class JournalSender:
@@ -25,17 +27,16 @@ class JournalSender:
         """Once: a line that a crash left behind unacknowledged is found by its id and not written again."""
         path = Path(self.channel.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"webhook_id": envelope.webhook_id} | json.loads(envelope.body), ensure_ascii=False)
+        line = json.dumps({"webhook_id": envelope.webhook_id} | json.loads(envelope.body), ensure_ascii=False).encode()
         with path.open("a+b") as file:
-            if not _holds(file.fileno(), envelope.webhook_id):
-                os.write(file.fileno(), line.encode() + b"\n")
-                os.fsync(file.fileno())
+            *whole, torn = _tail(file.fileno()).split(b"\n")
+            if any(f'"{envelope.webhook_id}"'.encode() in written for written in whole):
+                return
+            # What a full disk or a crash has torn stays a line of its own.
+            file.write((b"\n" if torn else b"") + line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
-TAIL_BYTES = 256 * 1024
-
-
-def _holds(descriptor: int, webhook_id: str) -> bool:
-    size = os.fstat(descriptor).st_size
-    start = max(0, size - TAIL_BYTES)
-    return f'"{webhook_id}"'.encode() in os.pread(descriptor, TAIL_BYTES, start)
+def _tail(descriptor: int) -> bytes:
+    return os.pread(descriptor, TAIL_BYTES, max(0, os.fstat(descriptor).st_size - TAIL_BYTES))

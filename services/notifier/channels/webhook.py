@@ -36,7 +36,11 @@ class WebhookSender:
 
 
 def _refused(error: FetchError) -> bool:
-    return isinstance(error, ConnectError) and isinstance(error.__cause__, ConnectionRefusedError)
+    """Whether nobody listened: the reason stands somewhere down the chain of causes."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ConnectionRefusedError):
+        cause = cause.__cause__
+    return isinstance(error, ConnectError) and cause is not None
 
 
 def _judge(status: int, headers: Mapping[str, str]) -> Sent:

@@ -1,0 +1,484 @@
+"""The whole notifier: real Redis, real sockets, a receiver that verifies every signature with another library."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+from standardwebhooks import Webhook
+
+from services.cli.demo.receiver import Receiver
+from services.notifier.channels.base import ChannelSender, Sent
+from services.notifier.notifier import Endpoint, Notifier, Pacing
+from services.notifier.plan import Timing
+from services.notifier.wiring import endpoints
+from shared import keys
+from shared.http import GuardedClient
+from shared.models.story import AlertType, Story
+from shared.models.subscription import Delivery, DeliveryStatus, Envelope, JournalChannel, Subscription
+from shared.store.alerts import GROUP, AlertStream
+from shared.store.deliveries import DUE_DELIVERIES, DeliveryStore
+from shared.store.due import DueSet
+from shared.store.stories import Change, StoryReader, StoryStore
+from tests.factories import SECRET, alert, make_id, revision, story, subscription, webhook
+from tests.servers import HANG, Answer, Request, loopback_client, serving, until
+
+DAY = 86_400.0
+AT_ONCE = Pacing(
+    concurrency=8, lease_seconds=30, retry_scale=0.001, timing=Timing(hold=0, update_interval=0, max_age=DAY)
+)
+OK, FAILS = Answer(204), Answer(500)
+
+
+def timing(*, hold: float = 0, update_interval: float = 0) -> Pacing:
+    return replace(AT_ONCE, timing=Timing(hold, update_interval, DAY))
+
+
+def to(url: str, name: str = "desk", **over: object) -> Subscription:
+    return subscription(id=name, channel=webhook(url), **over)
+
+
+@dataclass(frozen=True)
+class House:
+    """What stands around a notifier."""
+
+    redis: Redis
+    stories: StoryStore
+    http: GuardedClient
+    entries: Iterator[int]
+
+    def tell(self, told: Story) -> Story:
+        """The story as the classifier writes it, with the alert of its newest revision."""
+        change = Change(told, alert(told))
+        self.stories.assign(told.topic, make_id(next(self.entries)), datetime.now(UTC), lambda _: change)
+        return told
+
+    def notifier(self, *subscriptions: Subscription, pacing: Pacing = AT_ONCE, name: str = "n1") -> Notifier:
+        return Notifier(
+            name=name,
+            alerts=AlertStream(self.redis, claim_after_milliseconds=50),
+            stories=StoryReader(self.redis),
+            deliveries=DeliveryStore(self.redis, retention_seconds=3600),
+            due=DueSet(self.redis, DUE_DELIVERIES),
+            endpoints=endpoints(subscriptions, self.http),
+            pacing=pacing,
+        )
+
+    async def delivery(self, told: Story, name: str = "desk") -> Delivery:
+        return await DeliveryStore(self.redis, retention_seconds=3600).load(name, told.id)
+
+    async def is_idle(self) -> bool:
+        """Every alert is fanned out, and no pair is due or worked on."""
+        (group,) = await self.redis.xinfo_groups(keys.alerts())
+        newest = (await self.redis.xinfo_stream(keys.alerts()))["last-generated-id"]
+        counts = await DueSet(self.redis, DUE_DELIVERIES).counts()
+        all_read = group["last-delivered-id"] == newest and not group["pending"]
+        return all_read and not counts.due and not counts.leased
+
+
+@pytest.fixture
+async def house(redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[House]:
+    store = StoryStore(sync_redis, window_seconds=DAY, retention_seconds=3600)
+    async with loopback_client(total_seconds=20, max_redirects=0) as http:
+        yield House(redis, store, http, count())
+
+
+@asynccontextmanager
+async def running(*notifiers: Notifier) -> AsyncIterator[None]:
+    """They end as if killed."""
+    tasks = [asyncio.create_task(notifier.run(asyncio.Event())) for notifier in notifiers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+
+
+def fresh(name: str = "story", *, ago: float = 0, **over: object) -> Story:
+    """A story that rang `ago` seconds ago."""
+    at = datetime.now(UTC) - timedelta(seconds=ago)
+    fields = {"id": make_id(name), "revisions": (revision(at=at),), "first_seen_at": at, "updated_at": at}
+    return story(**fields | over)
+
+
+def revised(told: Story, **over: object) -> Story:
+    at = datetime.now(UTC)
+    fields = {"number": told.revision + 1, "type": AlertType.UPDATED, "reason": "figure_changed", "at": at}
+    return told.model_copy(update={"revisions": (*told.revisions, revision(**fields | over)), "updated_at": at})
+
+
+def data(request: Request) -> dict[str, object]:
+    assert isinstance(Webhook(SECRET).verify(request.body, dict(request.headers)), dict)
+    found = json.loads(request.body)["data"]
+    assert isinstance(found, dict)
+    return found
+
+
+def ids(requests: Sequence[Request]) -> list[str]:
+    return [request.headers["webhook-id"] for request in requests]
+
+
+def kinds(requests: Sequence[Request]) -> list[tuple[str, object]]:
+    return [(json.loads(request.body)["type"].rpartition(".")[2], data(request)["revision"]) for request in requests]
+
+
+async def test_a_story_is_told_once_and_the_receiver_can_verify_it(house: House) -> None:
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url))):
+        told = house.tell(fresh())
+        (message,) = await receiver.wait_for(1, 10)
+        await until(house.is_idle)
+        assert (message.type, message.data["story_id"]) == ("story.alert.created", told.id)
+        assert message.data["since_revision"] == 0
+        delivery = await house.delivery(told)
+        assert (delivery.status, delivery.sent_revision, delivery.envelope) == (DeliveryStatus.DELIVERED, 1, None)
+        assert [attempt.outcome for attempt in delivery.attempts] == ["delivered"]
+        assert len(receiver.messages) == 1
+
+
+async def test_first_reports_are_held_back_and_told_as_one(house: House) -> None:
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=timing(hold=0.3))):
+        told = house.tell(fresh())
+        house.tell(revised(told))
+        (message,) = await receiver.wait_for(1, 10)
+        await until(house.is_idle)
+        assert (message.type, message.data["revision"]) == ("story.alert.created", 2)
+        sent = datetime.fromisoformat(str(message.payload["timestamp"]))
+        assert sent - told.revisions[0].at >= timedelta(seconds=0.3)
+        assert len(receiver.messages) == 1
+
+
+async def test_updates_within_the_quiet_time_are_told_as_one(house: House) -> None:
+    pacing = timing(update_interval=0.4)
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=pacing)):
+        told = house.tell(fresh())
+        await receiver.wait_for(1, 10)
+        second = house.tell(revised(told))
+        house.tell(revised(second))
+        message = (await receiver.wait_for(2, 10))[1]
+        await until(house.is_idle)
+        assert (message.type, message.data["revision"]) == ("story.alert.updated", 3)
+        assert message.data["since_revision"] == 1
+        assert len(receiver.messages) == 2
+
+
+@pytest.mark.parametrize(
+    "urgent", [{"reason": "severity_raised"}, {"type": AlertType.RETRACTED}, {"type": AlertType.MERGED}]
+)
+async def test_what_is_urgent_waits_neither_for_the_hold_nor_for_the_quiet_time(
+    house: House, urgent: dict[str, object]
+) -> None:
+    pacing = timing(hold=3600, update_interval=3600)
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=pacing)):
+        told = house.tell(fresh(ago=7200))
+        await receiver.wait_for(1, 10)
+        house.tell(revised(told, **urgent))
+        assert (await receiver.wait_for(2, 10))[1].data["revision"] == 2
+
+
+async def test_a_story_is_told_to_those_only_who_want_it(house: House) -> None:
+    async with Receiver(SECRET) as wants, Receiver(SECRET) as not_this:
+        subscriptions = to(wants.url), to(not_this.url, "other", topics=("weather",))
+        async with running(house.notifier(*subscriptions)):
+            house.tell(fresh())
+            await wants.wait_for(1, 10)
+            await until(house.is_idle)
+            assert not not_this.messages
+
+
+async def test_a_failed_attempt_is_repeated_byte_for_byte_under_a_fresh_time(house: House) -> None:
+    pacing = replace(AT_ONCE, retry_scale=0.25)  # 1 s and more, for the standard's time is in whole seconds
+    async with serving() as server, running(house.notifier(to(server.url()), pacing=pacing)):
+        server.answers(FAILS, OK)
+        told = house.tell(fresh())
+        await until(lambda: len(server.requests) == 2)
+        await until(house.is_idle)
+        first, second = server.requests
+        assert (first.body, ids([first])) == (second.body, ids([second]))
+        assert int(first.headers["webhook-timestamp"]) < int(second.headers["webhook-timestamp"])
+        assert data(second)["story_id"] == told.id
+        delivery = await house.delivery(told)
+        assert [attempt.outcome for attempt in delivery.attempts] == ["server_error", "delivered"]
+        assert (delivery.status, delivery.failures) == (DeliveryStatus.DELIVERED, 0)
+
+
+async def test_articles_that_join_without_a_revision_do_not_change_a_message_under_way(house: House) -> None:
+    async with (
+        serving() as server,
+        running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=0.05))),
+    ):
+        server.answers(FAILS, OK)
+        told = house.tell(fresh())
+        await until(lambda: len(server.requests) == 1)
+        await house.redis.set(keys.story(told.id), told.model_copy(update={"title": "Other"}).model_dump_json())
+        await until(lambda: len(server.requests) == 2)
+        assert server.requests[0].body == server.requests[1].body
+
+
+async def test_a_message_whose_fate_is_unknown_goes_first_and_the_news_follow(house: House) -> None:
+    async with serving() as server, loopback_client(total_seconds=0.2, max_redirects=0) as http:
+        server.answers(HANG, OK)
+        async with running(replace(house, http=http).notifier(to(server.url()))):
+            told = house.tell(fresh())
+            await until(lambda: len(server.requests) == 1)
+            house.tell(revised(told))
+            await until(lambda: len(server.requests) == 3)
+            await until(house.is_idle)
+            first, second, third = server.requests
+            assert (first.body, ids([first])) == (second.body, ids([second]))
+            assert kinds([second, third]) == [("created", 1), ("updated", 2)]
+            assert data(third)["since_revision"] == 1
+
+
+async def test_a_message_that_was_refused_makes_way_for_news(house: House) -> None:
+    async with (
+        serving() as server,
+        running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=0.05))),
+    ):
+        server.answers(FAILS, OK)
+        told = house.tell(fresh())
+        await until(lambda: len(server.requests) == 1)
+        house.tell(revised(told))
+        await until(lambda: len(server.requests) == 2)
+        await until(house.is_idle)
+        assert kinds(server.requests) == [("created", 1), ("created", 2)]
+        assert len(set(ids(server.requests))) == 2
+
+
+async def test_after_an_outage_the_latest_revision_is_told(house: House) -> None:
+    with socket.socket() as vacant:
+        vacant.bind(("127.0.0.1", 0))
+        port = vacant.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/"
+    async with running(house.notifier(to(url), pacing=replace(AT_ONCE, retry_scale=0.02))):
+        told = house.tell(fresh())
+
+        async def failed_once() -> bool:
+            return (await house.delivery(told)).failures > 0
+
+        await until(failed_once)
+        house.tell(revised(told))
+        async with serving(port) as server:
+            server.answers(OK)
+            await until(lambda: server.requests)
+            await until(house.is_idle)
+            assert kinds(server.requests) == [("created", 2)]
+
+
+async def test_news_do_not_shorten_the_wait_after_a_failure(house: House) -> None:
+    async with serving() as server, running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=100))):
+        server.answers(FAILS)
+        told = house.tell(fresh())
+        await until(lambda: server.requests)
+        await until(house.is_idle)
+        for _ in range(3):
+            told = house.tell(revised(told, reason="severity_raised"))
+            await until(house.is_idle)
+        assert len(server.requests) == 1
+        assert (await house.delivery(told)).failures == 1
+
+
+async def test_an_endpoint_that_asks_for_a_pause_gets_it(house: House) -> None:
+    async with serving() as server, running(house.notifier(to(server.url()))):
+        server.answers(Answer(429, headers={"Retry-After": "600"}), OK)
+        told = house.tell(fresh())
+        await until(lambda: server.requests)
+        await until(house.is_idle)
+        delivery = await house.delivery(told)
+        assert delivery.attempts[-1].outcome == "throttled"
+        assert delivery.retry_at is not None
+        assert delivery.retry_at - delivery.attempts[-1].at == timedelta(seconds=600)
+        next_at = await DueSet(house.redis, DUE_DELIVERIES).next_at()
+        assert next_at == pytest.approx(delivery.retry_at.timestamp(), abs=0.001)
+
+
+@dataclass(frozen=True)
+class DiesAfterSending:
+    """A sender whose process is gone before it could say how it went."""
+
+    sender: ChannelSender
+
+    async def send(self, envelope: Envelope) -> Sent:
+        await self.sender.send(envelope)
+        await asyncio.Event().wait()
+        raise AssertionError("nobody wakes it")
+
+
+async def test_a_crash_between_sending_and_logging_repeats_the_message_unchanged(house: House) -> None:
+    async with serving() as server:
+        server.answers(OK)
+        pacing = replace(AT_ONCE, lease_seconds=0.2)
+        dying = house.notifier(to(server.url()), pacing=pacing)
+        endpoint = dying.endpoints["desk"]
+        hung = Endpoint(endpoint.subscription, DiesAfterSending(endpoint.sender), endpoint.slots)
+        async with running(replace(dying, endpoints={"desk": hung})):
+            told = house.tell(fresh())
+            await until(lambda: server.requests)
+        house.tell(revised(told))
+        async with running(house.notifier(to(server.url()), pacing=pacing, name="n2")):
+            await until(lambda: len(server.requests) == 3)
+            await until(house.is_idle)
+        first, second, third = server.requests
+        assert (first.body, ids([first])) == (second.body, ids([second]))
+        assert kinds([third]) == [("updated", 2)]
+
+
+async def test_a_repeated_message_is_not_sent_by_one_who_has_lost_the_lease(house: House, redis: Redis) -> None:
+    """It waits for nothing between its claim and its attempt but for Redis, and that may be long."""
+    async with serving() as server:
+        server.answers(FAILS)
+        told = house.tell(fresh())
+        async with running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=100))):
+            await until(lambda: server.requests)
+            await until(house.is_idle)
+        late = house.notifier(to(server.url()), pacing=replace(AT_ONCE, lease_seconds=0.001))
+        due = DueSet(redis, DUE_DELIVERIES)
+        retry_due = (await house.delivery(told)).model_copy(update={"retry_at": None})
+        await redis.set(keys.delivery("desk", told.id), retry_due.model_dump_json())
+        await due.reschedule(f"desk|{told.id}", 0)
+        (lost,) = await due.claim(1, 0.001)
+        await asyncio.sleep(0.01)
+        assert len(await due.claim(1, 30)) == 1
+        await late._bring_patiently(lost)
+        assert len(server.requests) == 1
+
+
+async def test_a_receiver_that_is_gone_is_given_up_at_once(house: House) -> None:
+    async with serving() as server, running(house.notifier(to(server.url()))):
+        server.answers(Answer(410))
+        told = house.tell(fresh())
+        await until(lambda: server.requests)
+        await until(house.is_idle)
+        delivery = await house.delivery(told)
+        assert (delivery.status, delivery.envelope) == (DeliveryStatus.GAVE_UP, None)
+        assert len(server.requests) == 1
+        assert await DueSet(house.redis, DUE_DELIVERIES).next_at() is None
+
+
+async def test_what_fails_again_and_again_is_given_up(house: House) -> None:
+    async with (
+        serving() as server,
+        running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=1e-6))),
+    ):
+        server.answers(FAILS)
+        told = house.tell(fresh())
+
+        async def given_up() -> bool:
+            return (await house.delivery(told)).status is DeliveryStatus.GAVE_UP
+
+        await until(given_up)
+        assert len(server.requests) == 9
+        assert len({request.body for request in server.requests}) == 1
+
+
+async def test_a_redirect_is_not_followed(house: House) -> None:
+    async with serving() as server, running(house.notifier(to(server.url("/hook")))):
+        server.answers(Answer(307, headers={"Location": server.url("/elsewhere")}), OK, path="/hook")
+        told = house.tell(fresh())
+        await until(lambda: len(server.asked("/hook")) == 2)
+        await until(house.is_idle)
+        assert not server.asked("/elsewhere")
+        assert [a.outcome for a in (await house.delivery(told)).attempts] == ["redirect", "delivered"]
+
+
+async def test_a_hung_endpoint_does_not_hold_up_another(house: House) -> None:
+    async with serving() as hung, Receiver(SECRET) as receiver:
+        hung.answers(HANG)
+        subscriptions = to(hung.url(), "hung"), to(receiver.url, "well")
+        for number in range(30):
+            house.tell(fresh(f"story {number}"))
+        async with running(house.notifier(*subscriptions)):
+            messages = await receiver.wait_for(30, 15)
+            assert len({message.data["story_id"] for message in messages}) == 30
+            assert len(hung.requests) == 4
+
+
+async def test_two_notifiers_share_the_work_and_repeat_nothing(house: House) -> None:
+    async with Receiver(SECRET) as receiver:
+        desk = to(receiver.url)
+        async with running(house.notifier(desk), house.notifier(desk, name="n2")):
+            for number in range(20):
+                house.tell(fresh(f"story {number}"))
+            await receiver.wait_for(20, 15)
+            await until(house.is_idle)
+            assert len(receiver.messages) == len({message.webhook_id for message in receiver.messages}) == 20
+
+
+async def test_alerts_from_before_the_first_start_are_told(house: House) -> None:
+    house.tell(fresh())
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url))):
+        await receiver.wait_for(1, 10)
+
+
+@pytest.mark.parametrize(("name", "enabled"), [("other", True), ("desk", False)])
+async def test_what_is_due_to_nobody_leaves_the_due_set(house: House, name: str, enabled: bool) -> None:
+    async with serving() as server:
+        told = fresh()
+        await house.redis.set(keys.story(told.id), told.model_dump_json())
+        await DueSet(house.redis, DUE_DELIVERIES).schedule({f"desk|{told.id}": 0, "desk|no-such-story": 0})
+        async with running(house.notifier(to(server.url(), name, enabled=enabled))):
+
+            async def empty() -> bool:
+                return not await DueSet(house.redis, DUE_DELIVERIES).members()
+
+            await until(empty)
+        assert not server.requests
+
+
+async def test_a_record_that_cannot_be_read_does_not_keep_back_the_others(house: House, redis: Redis) -> None:
+    await redis.xadd(keys.alerts(), {"alert": '{"written": "by a newer version"}'})
+    await redis.xadd(keys.alerts(), {"unknown": "?"})
+    await redis.set(keys.story("broken"), '{"written": "by a newer version"}')
+    broken = alert(fresh()).model_copy(update={"story_id": "broken"})
+    await redis.xadd(keys.alerts(), {"alert": broken.model_dump_json()})
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url))):
+        house.tell(fresh())
+        await receiver.wait_for(1, 10)
+
+        async def three_are_pending() -> bool:
+            return bool((await redis.xpending(keys.alerts(), GROUP))["pending"] == 3)
+
+        await until(three_are_pending)
+
+
+async def test_a_message_on_its_way_is_finished_when_the_notifier_stops(house: House) -> None:
+    async with serving() as server:
+        server.answers(HANG)
+        stop = asyncio.Event()
+        task = asyncio.create_task(house.notifier(to(server.url())).run(stop))
+        told = house.tell(fresh())
+        await until(lambda: server.requests)
+        stop.set()
+        server.close()
+        await task
+        assert (await house.delivery(told)).status is DeliveryStatus.DELIVERED
+
+
+async def test_the_journal_has_each_alert_once_and_keeps_torn_lines_apart(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "alerts.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(b'{"torn')
+    desk = subscription(channel=JournalChannel(path=str(path)))
+    async with running(house.notifier(desk)):
+        told = house.tell(fresh())
+        await until(lambda: path.read_bytes().endswith(b"}\n"))
+        await until(house.is_idle)
+        await house.redis.delete(keys.delivery("desk", told.id))
+        house.tell(told)
+
+        async def told_again() -> bool:
+            return (await house.delivery(told)).sent_revision == 1
+
+        await until(told_again)
+    torn, line = path.read_text().splitlines()
+    assert torn == '{"torn'
+    assert json.loads(line)["data"]["story_id"] == told.id
