@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from services.cli.commands.services import add_services
 
+WHOLE = ("up", "demo")
 MODULES = {
     "check": "services.cli.commands.check",
     "feeds": "services.cli.commands.feeds",
@@ -43,9 +44,13 @@ class _Loading(UserDict[str, Any]):  # Any: typer keeps the type of a command to
 
 
 class Commands(TyperGroup):
+    """In this order: the whole system, the commands for people, one service at a time."""
+
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Loading(MODULES | dict(self.commands))
+        services = dict(self.commands)
+        whole = {name: services.pop(name) for name in WHOLE if name in services}
+        self.commands = _Loading(whole | MODULES | services)
 
 
 app = typer.Typer(
@@ -53,6 +58,7 @@ app = typer.Typer(
     help="Watch the world's news feeds; ring once when a story breaks.",
     epilog="Exit codes: " + "; ".join(f"{code} {meaning.partition(';')[0]}" for code, meaning in EXIT_CODES.items()),
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -4,10 +4,10 @@ A terminal gets colours and its own width. A pipe gets plain text with nothing c
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from unicodedata import category
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +16,9 @@ from rich.text import Text
 from shared.models.topic import Evidence
 
 _UNCUT = 100_000  # columns
+_GAP = 2
+_READABLE = 12
+_COMMANDING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # C0, C1, overrides of direction
 
 
 def console() -> Console:
@@ -40,18 +43,28 @@ def _speaks_utf8() -> bool:
 
 def plain(text: str) -> str:
     """Of the same length, with what could command a terminal replaced: feeds are written by strangers."""
-    return "".join("\ufffd" if category(char) in ("Cc", "Cf") and char != "\u200d" else char for char in text)
+    return _COMMANDING.sub("\ufffd", text)
 
 
-def table(columns: Sequence[str | tuple[str, str]], rows: Iterable[Sequence[object]], *, elastic: str = "") -> Table:
-    """One line a row. `columns` are headings, with a style if wanted; a narrow terminal cuts the `elastic` one."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        heading, style = column if isinstance(column, tuple) else (column, "")
-        made.add_column(heading, style=style, no_wrap=True, min_width=len(heading) if heading != elastic else 12)
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(plain(_cell(cell))) for cell in row))
-    return made
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, elastic: str) -> None:
+    """One line a row; where the terminal is too narrow, the `elastic` column is cut first."""
+    out = console()
+    lines = [[cell if isinstance(cell, Text) else Text(plain(_cell(cell))) for cell in row] for row in rows]
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for heading, *cells in zip(columns, *lines, strict=True):
+        width = max(Text(str(cell)).cell_len for cell in (heading, *cells))
+        made.add_column(heading, no_wrap=True, overflow="ellipsis", width=width)
+    for line in lines:
+        made.add_row(*line)
+    _fit(made, columns.index(elastic), out.width)
+    out.print(made)
+
+
+def _fit(made: Table, elastic: int, width: int) -> None:
+    """Takes what is too much from one column, as far as it stays readable; Rich takes the rest from all."""
+    wanted = [column.width or 0 for column in made.columns]
+    excess = sum(wanted) + _GAP * (len(wanted) - 1) - width
+    made.columns[elastic].width = max(min(wanted[elastic], _READABLE), wanted[elastic] - max(0, excess))
 
 
 def _cell(value: object) -> str:
@@ -79,8 +92,9 @@ def highlighted(text: str, evidence: Iterable[Evidence], negative: Iterable[Evid
 
 
 def quoted(evidence: Iterable[Evidence]) -> str:
-    """`dprk “North Korean”, kursk “Kursk”`, each once."""
-    return ", ".join(dict.fromkeys(f"{hit.concept} “{hit.text}”" for hit in evidence))
+    """`“North Korean” dprk, “Kursk” kursk`, each once; of what speaks against, the words alone."""
+    told = (f"“{hit.text}”" if hit.concept == "negative" else f"“{hit.text}” {hit.concept}" for hit in evidence)
+    return ", ".join(dict.fromkeys(told))
 
 
 def moment(at: datetime | None) -> str:

@@ -1,0 +1,144 @@
+"""`tocsin check`: everything a person wrote, examined at once."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from services.classifier.packs import load_matcher
+from services.cli.commands.topics import measure
+from services.cli.render import console, counted, print_json, print_table, remark
+from shared.config.document import read_document
+from shared.config.feeds import load_feeds
+from shared.config.subscriptions import load_subscriptions
+from shared.config.topics import RULE_FILE
+from shared.errors import ConfigError
+from shared.models.subscription import Subscription
+from shared.settings import PREFIX, Settings, load_settings, variable
+
+FILES = ("feeds_file", "subscriptions_file", "topics_dir")
+Env = Mapping[str, str]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one part of the configuration holds, or all that is wrong with it."""
+
+    name: str
+    place: str
+    counts: Mapping[str, int]
+    problems: Sequence[str] = ()
+
+
+@app.command("check")
+def check(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """Validate settings, feeds, subscriptions and topics."""
+    parts = examine(os.environ)
+    if json:
+        print_json({"ok": not _wrong(parts), "parts": [asdict(part) for part in parts]})
+    else:
+        _show(parts)
+    for text in mistyped(os.environ):
+        remark(text)
+    raise typer.Exit(ConfigError.exit_code if _wrong(parts) else 0)
+
+
+def examine(env: Env) -> list[Part]:
+    """The files are examined even when other settings are wrong."""
+    files = load_settings({variable(name): env.get(variable(name), "") for name in FILES})
+    return [
+        _part("settings", "environment", lambda: _settings(env)),
+        _part("feeds", files.feeds_file, lambda: _feeds(files.feeds_file)),
+        _part("subscriptions", files.subscriptions_file, lambda: _subscriptions(files, env)),
+        _part("topics", files.topics_dir, lambda: _topics(files.topics_dir)),
+    ]
+
+
+def mistyped(env: Env) -> Iterator[str]:
+    """Variables that look like a setting and are none. Others may be secrets that a subscription names."""
+    names = [variable(name) for name in Settings.model_fields]
+    for name in sorted(env):
+        if name.startswith(PREFIX) and name not in names and (nearest := get_close_matches(name, names, 1, 0.9)):
+            yield f"{name} is no setting; did you mean {nearest[0]}?"
+
+
+def _part(name: str, place: Path | str, count: Callable[[], Mapping[str, int]]) -> Part:
+    try:
+        return Part(name, str(place), count())
+    except ConfigError as error:
+        return Part(name, str(place), {}, error.problems)
+
+
+def _settings(env: Env) -> Mapping[str, int]:
+    load_settings(env)
+    names = [variable(name) for name in Settings.model_fields]
+    return {"setting": len(names), "set": sum(bool(env.get(name, "").strip()) for name in names)}
+
+
+def _feeds(path: Path) -> Mapping[str, int]:
+    feeds = load_feeds(path)
+    return {
+        "feed": len(feeds),
+        "enabled": sum(feed.enabled for feed in feeds),
+        "language": len({feed.language for feed in feeds if feed.language}),
+    }
+
+
+def _subscriptions(files: Settings, env: Env) -> Mapping[str, int]:
+    subscriptions = load_subscriptions(files.subscriptions_file, env)
+    if problems := list(_unknown_topics(files, subscriptions)):
+        raise ConfigError(*problems)
+    return {"subscription": len(subscriptions), "enabled": sum(subscription.enabled for subscription in subscriptions)}
+
+
+def _unknown_topics(files: Settings, subscriptions: Sequence[Subscription]) -> Iterator[str]:
+    """A subscription to a topic that does not exist would wait for ever."""
+    names = sorted(rule.parent.name for rule in files.topics_dir.glob(f"*/{RULE_FILE}"))
+    document = read_document(files.subscriptions_file)
+    for index, subscription in enumerate(subscriptions):
+        for position, topic in enumerate(subscription.topics):
+            if topic not in names:
+                allowed = ", ".join(names) or f"none, for {files.topics_dir} is empty"
+                yield document.problem(
+                    ("subscriptions", index, "topics", position), f"no topic `{topic}`; allowed: {allowed}"
+                )
+
+
+def _topics(directory: Path) -> Mapping[str, int]:
+    measures = [measure(topic.pack) for topic in load_matcher(directory).topics]
+    return {
+        "topic": len(measures),
+        "language": len({language for found in measures for language in found.languages}),
+        "form": sum(found.forms for found in measures),
+        "example met|examples met": sum(found.examples for found in measures),
+    }
+
+
+def _wrong(parts: Sequence[Part]) -> bool:
+    return any(part.problems for part in parts)
+
+
+def _show(parts: Sequence[Part]) -> None:
+    out = console()
+    print_table(["part", "", "holds", "read from"], [_row(part) for part in parts], elastic="read from")
+    for part in parts:
+        if part.problems:
+            out.print()
+            out.print("\n".join(part.problems), soft_wrap=True)
+
+
+def _row(part: Part) -> tuple[str, Text, str, str]:
+    if part.problems:
+        return part.name, Text("wrong", "bold red"), counted(len(part.problems), "problem"), part.place
+    return part.name, Text("ok", "green"), ", ".join(_count(*item) for item in part.counts.items()), part.place
+
+
+def _count(thing: str, number: int) -> str:
+    return f"{number:,} {thing}" if thing in ("set", "enabled") else counted(number, thing)

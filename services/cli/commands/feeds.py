@@ -1,0 +1,157 @@
+"""`tocsin feeds`: what is polled, and how that goes."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.text import Text
+
+from services.cli import wiring
+from services.cli.render import ahead, console, plain, print_json, print_table, remark
+from shared.config.feeds import add_feed, load_feeds, remove_feed
+from shared.config.opml import MAX_BYTES, read_opml, write_opml
+from shared.config.problems import explain
+from shared.errors import ConfigError, RedisUnavailable, TocsinError
+from shared.models.feed import Feed, FeedKind, FeedState, state_name
+from shared.settings import Settings
+
+app = typer.Typer(
+    help="List and change what is polled.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+
+OPTIONS = {"url": "URL", "interval_seconds": "--interval"}
+STYLES = {"healthy": "green", "failing": "red", "disabled": "dim", "unpolled": ""}
+COLUMNS = ("name", "language", "country", "kind", "tier", "state", "last outcome", "next due", "why then")
+SOON = "a running Tocsin follows the file within seconds"
+
+
+@app.command("list")
+def list_feeds(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """The feeds, and how polling them goes."""
+    settings = wiring.settings()
+    feeds = load_feeds(settings.feeds_file)
+    try:
+        states = asyncio.run(_states(settings, feeds))
+    except RedisUnavailable as error:
+        remark(f"without states: {error}")
+        states = None
+    if json:
+        print_json([_described(feed, states[feed.id] if states else None) for feed in feeds])
+    else:
+        _show(feeds, states)
+
+
+@app.command("add")
+def add(  # noqa: PLR0913  an option a line
+    url: Annotated[str, typer.Argument(metavar="URL", help="The feed itself, not the page that links to it.")],
+    *,
+    name: Annotated[str, typer.Option(help="As the publisher writes it.")],
+    language: Annotated[str | None, typer.Option(help="BCP 47, e.g. uk.")] = None,
+    country: Annotated[str | None, typer.Option(help="ISO 3166-1, e.g. UA.")] = None,
+    kind: Annotated[FeedKind, typer.Option(metavar="KIND", help=f"One of {', '.join(FeedKind)}.")] = FeedKind.ONLINE,
+    tier: Annotated[int, typer.Option(help="1: first-hand, 3: follows others.")] = 2,
+    owner: Annotated[str | None, typer.Option(help="The publisher, if it has several feeds.")] = None,
+    interval: Annotated[float | None, typer.Option(help="Seconds between polls, if not as usual.")] = None,
+) -> None:
+    """Add a feed to the file."""
+    path = wiring.settings().feeds_file
+    given: dict[str, object] = {"language": language, "country": country, "kind": kind, "tier": tier, "owner": owner}
+    feed = _feed({"url": url, "name": name, "interval_seconds": interval, **given})
+    add_feed(path, feed)
+    console().print(f"added {feed.name} to {path}; {SOON}", soft_wrap=True)
+
+
+@app.command("remove")
+def remove(feed: Annotated[str, typer.Argument(metavar="URL_OR_NAME")]) -> None:
+    """Take a feed out of the file."""
+    path = wiring.settings().feeds_file
+    gone = remove_feed(path, feed)
+    console().print(f"removed {gone.name} ({gone.url}) from {path}; {SOON}", soft_wrap=True)
+
+
+@app.command("import")
+def import_opml(
+    file: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(metavar="FILE.opml", help="- for standard input."),
+    ],
+) -> None:
+    """Add the feeds of an OPML file."""
+    path = wiring.settings().feeds_file
+    reading = read_opml(file.read(MAX_BYTES + 1))
+    known = {feed.url for feed in load_feeds(path)}
+    out = console()
+    for feed in reading.feeds:
+        if feed.url not in known:
+            add_feed(path, feed)
+        out.print(f"{'known' if feed.url in known else 'added':9}{plain(feed.name)} ({feed.url})", soft_wrap=True)
+        known.add(feed.url)
+    for reason in reading.skipped:
+        out.print(f"{'skipped':9}{plain(reason)}", soft_wrap=True)
+
+
+@app.command("export")
+def export_opml(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Standard output if left out.")] = None,
+) -> None:
+    """Write the feeds as OPML, for other readers."""
+    opml = write_opml(load_feeds(wiring.settings().feeds_file))
+    if file is None:
+        typer.echo(opml, nl=False)
+        return
+    try:
+        file.write_bytes(opml)
+    except OSError as error:
+        raise TocsinError(f"{file}: cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+async def _states(settings: Settings, feeds: tuple[Feed, ...]) -> dict[str, FeedState]:
+    async with wiring.opened_stores(settings) as stores:
+        states = await stores.feeds.states([feed.id for feed in feeds])
+    return {feed.id: state for feed, state in zip(feeds, states, strict=True)}
+
+
+def _feed(given: dict[str, object]) -> Feed:
+    try:
+        return Feed.model_validate(given)
+    except ValidationError as error:
+        schema = Feed.model_json_schema()
+        problems = [explain(detail, schema) for detail in error.errors(include_url=False)]
+        raise ConfigError(*(f"{_option(str(problem.location[0]))}: {problem.text}" for problem in problems)) from None
+
+
+def _option(field: str) -> str:
+    return OPTIONS.get(field, f"--{field}")
+
+
+def _described(feed: Feed, state: FeedState | None) -> dict[str, object]:
+    """`polling` is null where no Redis could be asked."""
+    return {"id": feed.id, **feed.model_dump(mode="json"), "polling": state and _polling(feed, state)}
+
+
+def _polling(feed: Feed, state: FeedState) -> dict[str, object]:
+    told = state.model_dump(mode="json", exclude={"etag", "last_modified", "body_hash", "seeded"})
+    return {"state": _state(feed, state), **told}
+
+
+def _state(feed: Feed, state: FeedState) -> str:
+    """As the poller counts it, but for a feed whose turn has not come."""
+    return "unpolled" if feed.enabled and state.outcome is None else state_name(feed.enabled, state.failures)
+
+
+def _show(feeds: tuple[Feed, ...], states: dict[str, FeedState] | None) -> None:
+    now = datetime.now(UTC)
+    rows = (_row(feed, states[feed.id] if states else None, now) for feed in feeds)
+    print_table(COLUMNS, rows, elastic="name")
+
+
+def _row(feed: Feed, state: FeedState | None, now: datetime) -> tuple[object, ...]:
+    configured = (feed.name, feed.language, feed.country, feed.kind.value, feed.tier)
+    if state is None:
+        return (*configured, "", "", "", "")
+    name = _state(feed, state)
+    due = ahead(state.next_due_at, now) if feed.enabled else ""
+    return (*configured, Text(name, STYLES[name]), state.outcome, due, state.next_due_reason if due else "")
