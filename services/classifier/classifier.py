@@ -48,7 +48,8 @@ class Classifier:
             return
         article = change.story.articles[-1]
         metrics.STORY_DECISIONS.labels(decision=article.relation.value).inc()
-        if change.alert:
+        rings = change.alert is not None and not change.alert.again
+        if change.alert and rings:
             metrics.ALERTS.labels(type=change.alert.type.value, reason=change.alert.reason).inc()
         log.info(
             "entry.relevant",
@@ -59,7 +60,7 @@ class Classifier:
             story_id=change.story.id,
             relation=article.relation.value,
             reason=article.reason,
-            rings=change.alert.reason if change.alert else None,
+            rings=change.alert.reason if change.alert and rings else None,
         )
 
 
@@ -70,18 +71,24 @@ def place(entry: Entry, match: TopicMatch, live: Sequence[Story], now: datetime)
     before = next((story for story in live if story.id == assignment.story_id), None)
     after = extend(before, entry, match, marks, assignment, now) if before else open_story(entry, match, marks, now)
     verdict = decide(before, after, now)
-    if not isinstance(verdict, Ring):
-        return Change(after, None)
-    after = revise(after, verdict, now)
-    revision = after.revisions[-1]
-    alert = Alert(
-        story_id=after.id,
-        topic=after.topic,
+    if isinstance(verdict, Ring):
+        after = revise(after, verdict, now)
+        return Change(after, announcement(after))
+    wider = before is not None and before.revision and before.audience != after.audience
+    return Change(after, announcement(after, again=True) if wider else None)
+
+
+def announcement(story: Story, *, again: bool = False) -> Alert:
+    """The record of the story's newest revision."""
+    revision = story.revisions[-1]
+    return Alert(
+        story_id=story.id,
+        topic=story.topic,
         revision=revision.number,
         type=revision.type,
         reason=revision.reason,
         detail=revision.detail,
-        title=after.title,
+        title=story.title,
         at=revision.at,
+        again=again,
     )
-    return Change(after, alert)

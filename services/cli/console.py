@@ -30,7 +30,7 @@ class Tally:
     failed_polls: int = 0
     entries: int = 0
     relevant: int = 0
-    rung: int = 0
+    rung: set[tuple[str, int]] = field(default_factory=set)
     undelivered: int = 0
     failing: set[str] = field(default_factory=set)
     restarts: Counter[str] = field(default_factory=Counter)
@@ -95,7 +95,7 @@ class Display:
         self.say(f"{_clock()}  {service} ended unexpectedly ({_how(code)}); starting it again", "yellow")
 
     def rang(self, story: Story, revision: int, subscription: str) -> None:
-        self.tally.rung += 1
+        self.tally.rung.add((story.id, revision))
         self.say(alert_block(story, revision, subscription))
 
     def _count(self, event: dict[str, object]) -> None:

@@ -126,6 +126,11 @@ class Story(Model):
         return frozenset(article.source for article in self.articles)
 
     @property
+    def audience(self) -> tuple[object, ...]:
+        """All that a subscription may choose by: when it changes, others may want the story."""
+        return self.languages, self.severity, self.tier, self.score
+
+    @property
     def languages(self) -> frozenset[str]:
         return frozenset(article.language for article in self.articles if article.language)
 
@@ -134,7 +139,11 @@ class Story(Model):
 
 
 class Alert(Model):
-    """The record in the alerts stream: this story has this revision now."""
+    """The record in the alerts stream: this story has this revision now.
+
+    `again`: the revision was announced before, but the story has since become one that more subscriptions want (another
+    language, a higher score): no news, but a reason to look at it once more.
+    """
 
     story_id: str
     topic: str
@@ -144,3 +153,4 @@ class Alert(Model):
     detail: str
     title: str
     at: UtcDatetime
+    again: bool = False

@@ -57,11 +57,15 @@ class AlertStream:
 
     async def since(self, record_id: str, n: int, wait_milliseconds: int | None = None) -> list[Record]:
         """Records after `record_id` (`0` for the first, `$` for what is still to come), outside of any group."""
-        return _first(await self.redis.xread({keys.alerts(): record_id}, count=n, block=wait_milliseconds))
+        return _news(_first(await self.redis.xread({keys.alerts(): record_id}, count=n, block=wait_milliseconds)))
 
     async def newest(self, n: int) -> list[Record]:
         """Newest first."""
-        return _records(await self.redis.xrevrange(keys.alerts(), count=n))
+        return _news(_records(await self.redis.xrevrange(keys.alerts(), count=2 * n)))[:n]
+
+
+def _news(records: list[Record]) -> list[Record]:
+    return [record for record in records if not record.alert.again]
 
 
 # redis-py types an answer as all that any option could make of it, hence Any.
