@@ -59,6 +59,13 @@ def conclude_unread(
     return _scheduled(Conclusion(outcome, state, 0.0, detail=fetched.detail), fetched, pace, now, draw)
 
 
+def conclude_expired(known: Known, expiries: int, pace: Pace, now: datetime, draw: float) -> Conclusion:
+    """Polls of this feed end pollers, or hang for longer than a lease: each such end counts as a failure."""
+    state = known.state.model_copy(update={"failures": known.state.failures + expiries})
+    detail = f"the last {expiries} polls never came to an end"
+    return _scheduled(Conclusion(Outcome.LEASE_EXPIRED, state, 0.0, detail=detail), Fetched(), pace, now, draw)
+
+
 def conclude_read(
     known: Known, document: Document, fetched: Fetched, limits: Limits, pace: Pace, now: datetime, draw: float
 ) -> Conclusion:

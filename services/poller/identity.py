@@ -1,11 +1,12 @@
 """Which items are the same, and which are new (pure).
 
 An item's identity is its guid (scheme- and host-case-normalised), else its canonical link, else a hash of title and
-lead; never its date. Beside it stands an alias, link and title together, by which an item whose guid was rotated is
+lead; never its date. Beside it stands an alias, address and title together, by which an item whose guid was rotated is
 known again for 7 days.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -37,22 +38,29 @@ def canonical_url(url: str) -> str:
 
 
 def identify(items: Sequence[Item]) -> list[Identity]:
-    """Identities in the items' order. A guid that stands twice in one document is told apart by its link."""
+    """Identities in the items' order. What one document names alike is told apart by its link, then by its title."""
+    links = [_safe_canonical(item.url) for item in items]
     guids = [_normal_guid(item.guid) for item in items]
-    twice = {guid for guid in guids if guid and guids.count(guid) > 1} if len(set(guids)) < len(guids) else set()
-    return [_identity(item, guid, guid in twice) for item, guid in zip(items, guids, strict=True)]
+    names = [_name(item, guid, link) for item, guid, link in zip(items, guids, links, strict=True)]
+    names = _told_apart(names, [f"link {link}" for link in links])
+    names = _told_apart(names, [f"title {item.title}" for item in items])
+    aliases = [_alias(item, link or guid) for item, guid, link in zip(items, guids, links, strict=True)]
+    return [Identity(_hash(name), alias) for name, alias in zip(names, aliases, strict=True)]
 
 
-def _identity(item: Item, guid: str | None, repeated: bool) -> Identity:
-    link = _safe_canonical(item.url)
-    if guid and repeated:
-        key = f"guid {guid} link {link}"
-    elif guid:
-        key = f"guid {guid}"
-    else:
-        key = f"link {link}" if link else f"text {item.title}\n{item.summary[:200]}"
-    alias = _hash(f"alias {link}\n{item.title.casefold()}") if link and item.title else None
-    return Identity(_hash(key), alias)
+def _name(item: Item, guid: str | None, link: str | None) -> str:
+    if guid:
+        return f"guid {guid}"
+    return f"link {link}" if link else f"text {item.title}\n{item.summary[:200]}"
+
+
+def _told_apart(names: Sequence[str], details: Sequence[str]) -> list[str]:
+    times = Counter(names)
+    return [f"{name} {more}" if times[name] > 1 else name for name, more in zip(names, details, strict=True)]
+
+
+def _alias(item: Item, address: str | None) -> bytes | None:
+    return _hash(f"alias {address}\n{item.title.casefold()}") if address and item.title else None
 
 
 def _normal_guid(guid: str | None) -> str | None:

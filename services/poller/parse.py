@@ -21,6 +21,7 @@ from lxml import html as lxml_html
 
 MAX_TITLE = 500
 MAX_SUMMARY = 2000
+MAX_LANGUAGE = 35  # RFC 5646, 4.4.1
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 _UNSEEN_TAGS = ("script", "style", "iframe", "noscript")
 
@@ -90,7 +91,7 @@ def _well_formed(body: bytes) -> etree._Element | None:
 
 def _stated_language(root: etree._Element) -> str | None:
     """`<language>` or `<dc:language>` of the channel: fastfeedparser does not pass it on."""
-    return (root.findtext("{*}channel/{*}language") or "").strip().lower() or None
+    return (root.findtext("{*}channel/{*}language") or "").strip().lower()[:MAX_LANGUAGE] or None
 
 
 def _parse_fast(body: bytes, base_url: str) -> Document | None:
@@ -102,7 +103,12 @@ def _parse_fast(body: bytes, base_url: str) -> Document | None:
 
 
 def _parse_lenient(body: bytes, base_url: str) -> Document:
-    found = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    try:
+        found = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise NotAFeed(f"unreadable: {error!r}"[:200]) from error
     document = _document(found.feed, found.entries, ParsePath.LENIENT, base_url)
     if not document.items and not found.get("version"):
         raise NotAFeed("neither RSS nor Atom nor RDF")
@@ -114,8 +120,8 @@ def _document(feed: Mapping[str, Any], entries: list[Mapping[str, Any]], path: P
     return Document(
         items=tuple(item for item in items if item.title or item.url or item.guid),
         path=path,
-        title=plain(feed.get("title") or "")[:MAX_TITLE] or None,
-        language=(feed.get("language") or "").strip().lower() or None,
+        title=plain(_text(feed.get("title")))[:MAX_TITLE] or None,
+        language=_text(feed.get("language")).strip().lower()[:MAX_LANGUAGE] or None,
     )
 
 
@@ -124,19 +130,26 @@ def _item(entry: Mapping[str, Any], base_url: str) -> Item:
     return Item(
         guid=_clean(entry.get("id") or entry.get("guid")),
         url=_absolute(_clean(entry.get("link")), base_url),
-        title=plain(entry.get("title") or "")[:MAX_TITLE],
-        summary=plain(summary or "")[:MAX_SUMMARY],
+        title=plain(_text(entry.get("title")))[:MAX_TITLE],
+        summary=plain(_text(summary))[:MAX_SUMMARY],
         published=_moment(entry),
     )
 
 
-def _first_content(entry: Mapping[str, Any]) -> str:
+def _first_content(entry: Mapping[str, Any]) -> object:
     content = entry.get("content")
-    return str(content[0].get("value") or "") if content else ""
+    return content[0].get("value") if content else ""
 
 
-def _clean(text: object) -> str | None:
-    return (text.strip() or None) if isinstance(text, str) else None
+def _text(value: object) -> str:
+    """JSON may state anything, numbers above all; and nothing that follows can write half a surrogate pair."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _clean(value: object) -> str | None:
+    return _text(value).strip() or None
 
 
 def _absolute(link: str | None, base_url: str) -> str | None:
@@ -174,13 +187,11 @@ def _moment(entry: Mapping[str, Any]) -> datetime | None:
         try:
             year, month, day, hour, minute, second = parsed[:6]
             return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     stated = entry.get("published") or entry.get("updated")
     try:
         moment = datetime.fromisoformat(stated) if isinstance(stated, str) else None
-    except ValueError:
+        return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+    except (ValueError, OverflowError):
         return None
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

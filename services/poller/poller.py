@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from services.poller.conclude import Conclusion, Known, Limits, body_hash, conclude_read, conclude_unread
+from services.poller.conclude import (
+    Conclusion,
+    Known,
+    Limits,
+    body_hash,
+    conclude_expired,
+    conclude_read,
+    conclude_unread,
+)
 from services.poller.fetch import fetch
 from services.poller.identity import SeenWindow
 from services.poller.outcome import Fetched, Outcome
@@ -26,6 +34,9 @@ from shared.store.patience import StoreUnavailable, patiently
 
 # Short against any interval: a tick as long as the interval polls a 60-minute feed every 120 minutes.
 TICK_SECONDS = 1.0
+BUSY_SECONDS = 1.0
+# A feed whose polls never end is left alone for a while; any other is hardly ever met so often by a poller's death.
+EXPIRIES_BORNE = 3
 log = get_logger()
 
 
@@ -51,7 +62,7 @@ class Poller:
     pacing: Pacing
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Poll until `stop`; then finish what was begun, as far as the leases reach."""
+        """Poll until `stop`; then give back what was begun, for others to poll at once."""
         hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self.pacing.per_host))
         polls: set[asyncio.Task[None]] = set()
         while not stop.is_set():
@@ -71,7 +82,7 @@ class Poller:
         try:
             await self._poll(lease, hosts, stop)
         except asyncio.CancelledError:
-            with suppress(*StoreUnavailable):
+            with suppress(LeaseLost, *StoreUnavailable):
                 await self.due.release(lease)
             raise
         except LeaseLost:
@@ -85,7 +96,7 @@ class Poller:
     async def _poll(self, lease: Lease, hosts: dict[str, asyncio.Semaphore], stop: asyncio.Event) -> None:
         started = time.time()
         metrics.FEED_DUE_LAG_SECONDS.observe(max(0.0, started - lease.due_at))
-        if lease.expiries:
+        if 0 < lease.expiries < EXPIRIES_BORNE:
             metrics.FEED_POLLS.labels(outcome=Outcome.LEASE_EXPIRED.value).inc()
         loaded = await patiently(lambda: self.feeds.load(lease.member), stop)
         if loaded is None:
@@ -95,9 +106,17 @@ class Poller:
             await self.due.commit(lease, next_at=None)
             return
         known = Known(feed, state, SeenWindow.from_bytes(seen))
-        async with hosts[urlsplit(feed.url).netloc]:
-            fetched = await fetch(self.http, feed, state, _now())
-        conclusion = await self._conclude(known, fetched)
+        host = hosts[urlsplit(feed.url).netloc]
+        if lease.expiries >= EXPIRIES_BORNE:
+            conclusion = conclude_expired(known, lease.expiries, self._pace(feed), _now(), random.random())  # noqa: S311
+        elif host.locked():
+            # Whoever waited here would hold a lease and a place that feeds of other hosts need.
+            await self.due.commit(lease, next_at=time.time() + BUSY_SECONDS * (0.5 + random.random()))  # noqa: S311
+            return
+        else:
+            async with host:
+                fetched = await fetch(self.http, feed, state, _now())
+            conclusion = await self._conclude(known, fetched)
         await patiently(lambda: self._commit(lease, conclusion, started), stop)
         self._report(feed, conclusion, time.time() - started)
 

@@ -39,9 +39,12 @@ def next_poll(outcome: Outcome, failures: int, retry_after: float | None, pace: 
     """
     if failures == 0:
         return Next(pace.interval * (1 + pace.jitter * (2 * draw - 1)), "interval")
-    if retry_after is not None:
-        return Next(min(retry_after, RETRY_AFTER_CAP_SECONDS) + draw * pace.jitter * pace.interval, "retry_after")
     weight = _WEIGHTS.get(outcome, _DEFAULT_WEIGHT)
     ceiling = min(pace.backoff_cap, pace.backoff * weight * 2 ** min(failures, 20))
     # Full jitter, but never at once: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    return Next(ceiling * (0.25 + 0.75 * draw), "backoff")
+    backoff = ceiling * (0.25 + 0.75 * draw)
+    asked = min(retry_after or 0.0, RETRY_AFTER_CAP_SECONDS)
+    # Later than asked, not sooner: all whom the server told the same would else come back as one.
+    return (
+        Next(asked + draw * pace.jitter * pace.interval, "retry_after") if asked > backoff else Next(backoff, "backoff")
+    )

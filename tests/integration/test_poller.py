@@ -1,0 +1,470 @@
+"""The whole poller: real Redis and queue, a real client and parsing process, feeds on the loopback network."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+
+from services.poller.conclude import Limits
+from services.poller.identity import SeenWindow
+from services.poller.outcome import Outcome
+from services.poller.parse import Document, parse
+from services.poller.poller import Pacing, Poller
+from services.poller.schedule import Pace
+from shared.errors import FetchError
+from shared.http import GuardedClient, Response
+from shared.models.entry import Entry
+from shared.models.feed import Feed, FeedState
+from shared.queue import JobQueue
+from shared.store.due import Command, DueSet, Lease
+from shared.store.entries import EntryStore
+from shared.store.feeds import DUE_FEEDS, FeedStore
+from tests.factories import feed
+from tests.servers import HANG, Answer, Server, loopback_client, serving, until
+
+HOUR = 3600.0
+PACING = Pacing(
+    concurrency=8,
+    per_host=8,
+    lease_seconds=30,
+    pace=Pace(interval=HOUR, jitter=0, backoff=60, backoff_cap=6 * HOUR),
+    limits=Limits(seed_max_age_seconds=24 * HOUR, seed_max_entries=20, max_entries=1000),
+)
+
+
+class ParsingHere:
+    """The same function, without the two seconds that a process takes to start."""
+
+    async def parse(self, body: bytes, base_url: str) -> Document:
+        return parse(body, base_url)
+
+
+def rss(*titles: str, ago: float = 60, headers: Mapping[str, str] | None = None) -> Answer:
+    date = format_datetime(datetime.now(UTC) - timedelta(seconds=ago))
+    items = "".join(
+        f"<item><title>{title}</title><link>/{title}</link><guid isPermaLink='false'>{title}</guid>"
+        f"<pubDate>{date}</pubDate></item>"
+        for title in titles
+    )
+    body = f"<?xml version='1.0'?><rss version='2.0'><channel><title>Test</title>{items}</channel></rss>"
+    return Answer(200, body.encode(), {"Content-Type": "application/rss+xml"} | dict(headers or {}))
+
+
+@dataclass(frozen=True)
+class House:
+    """What stands around a poller."""
+
+    redis: Redis
+    sync_redis: SyncRedis
+    http: GuardedClient
+    due: DueSet
+    feeds: FeedStore
+
+    def poller(self, pacing: Pacing = PACING) -> Poller:
+        return Poller(
+            http=self.http,
+            parser=ParsingHere(),
+            due=self.due,
+            feeds=self.feeds,
+            entries=EntryStore(self.sync_redis, retention_seconds=3600),
+            queue=JobQueue(self.sync_redis, batch_size=50),
+            pacing=pacing,
+        )
+
+    async def configure(self, *feeds: Feed) -> None:
+        now = (await self.redis.time())[0]
+        await self.feeds.configure(feeds, now=now - 1, spread_seconds=0)
+
+    async def state(self, of: Feed) -> FeedState:
+        return (await self.feeds.load(of.id))[1]
+
+    async def poll(self, poller: Poller, of: Feed) -> FeedState:
+        """One poll of a feed; its state after."""
+        await self.due.schedule({of.id: 0})
+        before = (await self.state(of)).polled_at
+
+        async def polled() -> bool:
+            return (await self.state(of)).polled_at != before
+
+        async with running(poller):
+            await until(polled)
+        return await self.state(of)
+
+    def entries(self) -> list[Entry]:
+        """What waits for the classifier, in order."""
+        jobs = JobQueue(self.sync_redis).queue.get_jobs()
+        return EntryStore(self.sync_redis, retention_seconds=1).load([name for job in jobs for name in job.args[0]])
+
+    def titles(self) -> list[str]:
+        return [entry.title for entry in self.entries()]
+
+
+@pytest.fixture
+async def house(redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[House]:
+    due = DueSet(redis, DUE_FEEDS)
+    async with loopback_client(total_seconds=20) as http:
+        yield House(redis, sync_redis, http, due, FeedStore(redis, due))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as started:
+        yield started
+
+
+@asynccontextmanager
+async def running(*pollers: Poller) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(poller.run(stop)) for poller in pollers]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def killed(poller: Poller, at: asyncio.Event) -> None:
+    """Run until `at`, and then not a step further; not even to give the leases back."""
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(replace(poller, due=Dying(poller.due)).run(asyncio.Event()))
+    await asyncio.wait_for(at.wait(), 20)
+    for left in asyncio.all_tasks() - before:
+        left.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Dying:
+    """The due-set of a process that is killed: it can give nothing back."""
+
+    def __init__(self, due: object) -> None:
+        assert isinstance(due, DueSet)
+        self.claim, self.commit, self.next_at = due.claim, due.commit, due.next_at
+
+    async def release(self, lease: Lease) -> None:
+        """A killed process releases nothing."""
+
+
+async def test_the_first_poll_lets_only_young_entries_through(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"), language=None)
+    old, young = rss("old", ago=90_000), rss("young", "younger")
+    both = old.body.replace(b"</channel></rss>", young.body.split(b"</title>", 1)[1])
+    server.answers(replace(young, body=both), path="/rss")
+    await house.configure(news)
+    state = await house.poll(house.poller(), news)
+    assert (state.outcome, state.seeded, state.failures) == ("seeded", True, 0)
+    assert house.titles() == ["younger", "young"]
+    entry = house.entries()[0]
+    assert (entry.feed_id, entry.url) == (news.id, server.url("/younger"))
+
+
+async def test_the_next_poll_brings_what_is_new_and_only_that(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(rss("a", "b"), rss("c", "a", "b"), path="/rss")
+    await house.configure(news)
+    poller = house.poller()
+    await house.poll(poller, news)
+    house.sync_redis.delete("rq:queue:classify")
+    state = await house.poll(poller, news)
+    assert (state.outcome, house.titles()) == ("new", ["c"])
+    assert state.changed_at is not None
+    assert state.next_due_at is not None
+    assert await house.due.next_at() == pytest.approx(state.next_due_at.timestamp(), abs=5)
+
+
+async def test_validators_go_back_byte_for_byte_and_304_ends_the_poll(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    validators = {"ETag": 'W/"a b"', "Last-Modified": "Mon, 3 Feb 2025 12:00:00 GMT"}
+    answers = rss("a", headers=validators), Answer(304, headers={"ETag": '"new"'}), Answer(304)
+    server.answers(*answers, path="/rss")
+    await house.configure(news)
+    poller = house.poller()
+    for outcome in ("seeded", "unchanged", "unchanged"):
+        assert (await house.poll(poller, news)).outcome == outcome
+    first, second, third = (request.headers for request in server.requests)
+    assert "if-none-match" not in first
+    assert second["if-none-match"] == 'W/"a b"'
+    assert third["if-none-match"] == '"new"'
+    assert second["if-modified-since"] == third["if-modified-since"] == "Mon, 3 Feb 2025 12:00:00 GMT"
+    assert house.titles() == ["a"]
+
+
+async def test_a_body_that_is_known_is_not_read_again_but_its_validators_are(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    answer = rss("a")
+    server.answers(answer, replace(answer, headers={"ETag": '"2"'}), path="/rss")
+    await house.configure(news)
+    poller = house.poller()
+    await house.poll(poller, news)
+    state = await house.poll(poller, news)
+    assert (state.outcome, state.etag) == ("same_body", '"2"')
+
+
+async def test_a_failure_is_counted_and_retry_after_obeyed(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(Answer(500, headers={"Retry-After": "1800"}), rss("a"), path="/rss")
+    await house.configure(news)
+    poller = house.poller()
+    state = await house.poll(poller, news)
+    assert (state.outcome, state.failures, state.next_due_reason) == ("server_error", 1, "retry_after")
+    assert state.polled_at is not None
+    assert state.next_due_at == state.polled_at + timedelta(seconds=1800)
+    state = await house.poll(poller, news)
+    assert (state.outcome, state.failures) == ("seeded", 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Answer(404), "not_found"),
+        (Answer(410), "gone"),
+        (Answer(403), "refused"),
+        (Answer(429), "throttled"),
+        (Answer(418), "client_error"),
+        (Answer(200, b"<html><body>Hello</body></html>"), "not_a_feed"),
+        (Answer(200, b"/etc/passwd"), "not_a_feed"),
+        (Answer(200, b"not gzip", {"Content-Encoding": "gzip"}), "bad_encoding"),
+        (Answer(302, headers={"Location": "http://10.0.0.1/"}), "address_denied"),
+        (Answer(302, headers={"Location": "/rss"}), "too_many_redirects"),
+    ],
+)
+async def test_every_outcome_reschedules(house: House, server: Server, answer: Answer, outcome: str) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(answer, path="/rss")
+    await house.configure(news)
+    state = await house.poll(house.poller(), news)
+    assert (state.outcome, state.failures, state.next_due_reason) == (outcome, 1, "backoff")
+    counts = await house.due.counts()
+    assert (counts.waiting, counts.due, counts.leased) == (1, 0, 0)
+
+
+async def test_what_is_too_much_for_one_poll_comes_with_the_next(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    many = rss(*[f"n{number}" for number in range(5)], headers={"ETag": '"many"'})
+    server.answers(rss("a"), many, path="/rss")
+    await house.configure(news)
+    poller = house.poller(replace(PACING, limits=replace(PACING.limits, max_entries=2)))
+    states = [await house.poll(poller, news) for _ in range(5)]
+    assert [state.outcome for state in states] == ["seeded", "new", "new", "new", "same_body"]
+    assert [state.etag for state in states] == [None, None, None, '"many"', '"many"']
+    assert sorted(house.titles()) == ["a", "n0", "n1", "n2", "n3", "n4"]
+
+
+async def test_a_long_feed_does_not_flood_after_its_first_poll(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    titles = [f"n{number}" for number in range(30)]
+    server.answers(rss(*titles), rss("new", *titles), path="/rss")
+    await house.configure(news)
+    poller = house.poller(replace(PACING, limits=Limits(24 * HOUR, seed_max_entries=3, max_entries=10)))
+    await house.poll(poller, news)
+    assert house.titles() == ["n2", "n1", "n0"]
+    await house.poll(poller, news)
+    assert house.titles() == ["n2", "n1", "n0", "new"]
+
+
+@dataclass(frozen=True)
+class Pausing:
+    """A client that stands still with the answer in its hands."""
+
+    http: GuardedClient
+    reached: asyncio.Event
+
+    async def fetch(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        response = await self.http.fetch(url, headers=headers)
+        self.reached.set()
+        await asyncio.Event().wait()
+        return response
+
+
+async def test_a_poller_killed_in_the_middle_loses_nothing(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(rss("a"), rss("b", "a", headers={"ETag": '"b"'}), path="/rss")
+    await house.configure(news)
+    await house.poll(house.poller(), news)
+    await house.due.schedule({news.id: 0})
+    reached = asyncio.Event()
+    hasty = house.poller(replace(PACING, lease_seconds=0.2))
+    await killed(replace(hasty, http=Pausing(house.http, reached)), reached)
+    assert (await house.due.counts()).leased == 1
+    state = await house.poll(house.poller(), news)
+    assert (state.outcome, state.etag, house.titles()) == ("new", '"b"', ["a", "b"])
+    assert "if-none-match" not in server.requests[-1].headers
+
+
+async def test_a_poller_that_stops_gives_back_what_it_has_begun(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(HANG, path="/rss")
+    await house.configure(news)
+    async with running(house.poller()):
+        await until(lambda: server.requests)
+    counts = await house.due.counts()
+    assert (counts.due, counts.leased) == (1, 0)
+    (lease,) = await house.due.claim(1, 30)
+    assert lease.expiries == 0
+
+
+async def test_who_has_lost_the_lease_commits_nothing(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(HANG, path="/rss")
+    await house.configure(news)
+    poller = house.poller(replace(PACING, lease_seconds=0.1))
+    (lease,) = await house.due.claim(1, 0.1)
+    late = asyncio.create_task(
+        poller._poll_patiently(lease, {server.url()[7:-1]: asyncio.Semaphore(1)}, asyncio.Event())
+    )
+    await until(lambda: server.requests)
+    await until(lambda: house.due.claim(1, 30))
+    server.answers(rss("a"), path="/rss")
+    server.close()
+    await late
+    assert house.titles() == []
+    assert await house.state(news) == FeedState()
+
+
+async def test_a_feed_that_left_the_file_is_polled_no_more(house: House, server: Server) -> None:
+    stays, leaves = feed(url=server.url("/stays")), feed(url=server.url("/leaves"))
+    server.answers(HANG, path="/leaves")
+    server.answers(rss("a"), path="/stays")
+    await house.configure(stays, leaves)
+    async with running(house.poller()):
+        await until(lambda: server.asked("/leaves"))
+        await house.configure(stays)
+        server.answers(rss("b"), path="/leaves")
+        server.close()
+
+        async def polled() -> bool:
+            return (await house.state(stays)).polled_at is not None
+
+        await until(polled)
+    assert await house.due.members() == {stays.id}
+    assert await house.state(leaves) == FeedState()
+
+
+async def test_a_disabled_feed_is_not_polled(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    await house.configure(news)
+    await house.configure(feed(url=news.url, enabled=False))
+    async with running(house.poller()):
+
+        async def empty() -> bool:
+            return not await house.due.members()
+
+        await until(empty)
+    assert not server.requests
+    await house.configure(news)
+    assert await house.due.members() == {news.id}
+
+
+async def test_a_hung_host_does_not_hold_up_the_others(house: House, server: Server) -> None:
+    async with serving() as hung:
+        stuck = [feed(url=hung.url(f"/{number}")) for number in range(20)]
+        for of in stuck:
+            hung.answers(HANG, path=of.url.removeprefix(hung.url("")))
+        well = [feed(url=server.url(f"/{number}")) for number in range(20)]
+        for of in well:
+            server.answers(rss("a"), path=of.url.removeprefix(server.url("")))
+        await house.configure(*stuck, *well)
+        await house.due.schedule({of.id: 0 for of in stuck})
+
+        async def all_polled() -> bool:
+            return all(state.polled_at for state in await house.feeds.states([of.id for of in well]))
+
+        async with running(house.poller(replace(PACING, per_host=4))):
+            await until(all_polled)
+            assert len(hung.requests) == 4
+
+
+async def test_a_feed_whose_polls_never_end_is_left_alone_for_a_while(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(rss("a"), path="/rss")
+    await house.configure(news)
+    for _ in range(3):
+        await until(lambda: house.due.claim(1, 0.001))
+    await asyncio.sleep(0.01)
+    state = await house.poll(house.poller(), news)
+    assert (state.outcome, state.failures, state.next_due_reason) == ("lease_expired", 3, "backoff")
+    assert not server.requests
+    state = await house.poll(house.poller(), news)
+    assert (state.outcome, state.failures) == ("seeded", 0)
+
+
+async def test_many_pollers_poll_each_feed_once(house: House, server: Server) -> None:
+    feeds = [feed(url=server.url(f"/{number}")) for number in range(30)]
+    for number in range(30):
+        server.answers(rss(f"title {number}"), path=f"/{number}")
+    await house.configure(*feeds)
+
+    async def all_polled() -> bool:
+        return all(state.polled_at for state in await house.feeds.states([of.id for of in feeds]))
+
+    async with running(house.poller(), house.poller(), house.poller()):
+        await until(all_polled)
+    assert len(server.requests) == 30
+    assert len(house.titles()) == len(set(house.titles())) == 30
+
+
+class Crash(Exception):
+    """Something that nobody expected."""
+
+
+@dataclass(frozen=True)
+class Crashing:
+    """A parser that fails in a way of its own."""
+
+    async def parse(self, body: bytes, base_url: str) -> Document:
+        raise Crash(f"{len(body)} bytes from {base_url}")
+
+
+async def test_a_document_that_kills_its_parser_is_an_outcome_like_any_other(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(rss("a"), path="/rss")
+    await house.configure(news)
+    state = await house.poll(replace(house.poller(), parser=Crashing()), news)
+    assert (state.outcome, state.failures, state.body_hash) == ("parse_error", 1, None)
+
+
+class Bug(Exception):
+    """A mistake of ours."""
+
+
+@dataclass(frozen=True)
+class Mistaken:
+    """An entry store with a mistake in it, for some titles."""
+
+    entries: EntryStore
+
+    def save_commands(self, entries: Sequence[Entry]) -> Sequence[Command]:
+        if any(entry.title == "bug" for entry in entries):
+            raise Bug
+        return self.entries.save_commands(entries)
+
+
+async def test_a_mistake_of_ours_costs_one_feed_one_lease_and_not_the_poller(house: House, server: Server) -> None:
+    broken, well = feed(url=server.url("/broken")), feed(url=server.url("/well"))
+    server.answers(rss("bug"), path="/broken")
+    server.answers(rss("fine"), path="/well")
+    await house.configure(broken, well)
+    poller = house.poller()
+    await house.poll(replace(poller, entries=Mistaken(EntryStore(house.sync_redis, retention_seconds=60))), well)
+    assert house.titles() == ["fine"]
+    assert (await house.state(broken)).polled_at is None
+    assert broken.id in await house.due.members()
+
+
+async def test_the_seen_window_is_stored_with_the_rest(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    server.answers(rss("a", "b"), path="/rss")
+    await house.configure(news)
+    await house.poll(house.poller(), news)
+    _, _, stored = await house.feeds.load(news.id)
+    assert len(SeenWindow.from_bytes(stored).days) == 4  # two keys, two aliases
+
+
+def test_every_error_of_a_fetch_is_an_outcome() -> None:
+    assert {kind.outcome for kind in FetchError.__subclasses__()} <= set(Outcome)
