@@ -40,7 +40,7 @@ class Tally:
             f"{self.polls:,} polls",
             f"{self.entries:,} new entries",
             f"{self.relevant:,} relevant",
-            f"{self.rung} rung",
+            f"{len(self.rung)} rung",
         ]
         if self.failing:
             parts.append(f"{len(self.failing)} feeds failing")
