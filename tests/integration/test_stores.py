@@ -1,0 +1,291 @@
+"""The stores on a real Redis, with several at work at once where that is what they are for."""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+
+from shared import keys
+from shared.models.feed import Feed
+from shared.models.story import Story
+from shared.models.subscription import DeliveryStatus
+from shared.store.alerts import GROUP, AlertStream, Record
+from shared.store.deliveries import DeliveryStore, member, parts
+from shared.store.due import DueSet
+from shared.store.entries import EntryStore
+from shared.store.feeds import DUE_FEEDS, FeedStore
+from shared.store.stories import Change, StoryReader, StoryStore
+from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
+
+TOPIC = "dprk-kursk"
+WINDOW, RETENTION = 3600.0, 7200
+
+
+@pytest.fixture
+def stories(sync_redis: SyncRedis) -> StoryStore:
+    return StoryStore(sync_redis, window_seconds=WINDOW, retention_seconds=RETENTION)
+
+
+def extended(live: list[Story], title: str) -> Change:
+    """One story that takes in everything."""
+    new = article(entry(title=title))
+    if not live:
+        return Change(story(articles=(new,)), alert(story()))
+    return Change(live[0].model_copy(update={"articles": (*live[0].articles, new)}), None)
+
+
+# Stories.
+
+
+def test_two_who_assign_to_one_topic_at_once_lose_no_article(redis_url: str, sync_redis: SyncRedis) -> None:
+    start = threading.Barrier(2)
+
+    def assign(prefix: str) -> None:
+        with SyncRedis.from_url(redis_url) as redis:
+            store = StoryStore(redis, window_seconds=WINDOW, retention_seconds=RETENTION)
+            start.wait()
+            for number in range(50):
+                title = f"{prefix}{number}"
+                store.assign(TOPIC, title, NOON, lambda live, title=title: extended(list(live), title))  # type: ignore[misc]
+
+    threads = [threading.Thread(target=assign, args=(prefix,)) for prefix in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = sync_redis.get(keys.story(story().id))
+    assert stored is not None
+    titles = {told.title for told in Story.model_validate_json(stored).articles}
+    assert titles == {f"{prefix}{number}" for prefix in "ab" for number in range(50)}
+    assert sync_redis.xlen(keys.alerts()) == 1
+
+
+def test_decide_is_asked_again_when_another_was_assigned_meanwhile(redis_url: str, stories: StoryStore) -> None:
+    asked: list[int] = []
+
+    def decide(live: list[Story]) -> Change:
+        asked.append(len(live))
+        if len(asked) == 1:
+            with SyncRedis.from_url(redis_url) as redis:
+                other = StoryStore(redis, window_seconds=WINDOW, retention_seconds=RETENTION)
+                other.assign(TOPIC, "other", NOON, lambda _: Change(story(), None))
+        return Change(story(id="mine"), None)
+
+    assert stories.assign(TOPIC, "mine", NOON, lambda live: decide(list(live))) is not None
+    assert asked == [0, 1]
+
+
+def test_an_entry_is_assigned_to_a_topic_once(stories: StoryStore, sync_redis: SyncRedis) -> None:
+    change = Change(story(), alert())
+    assert stories.assign(TOPIC, "e1", NOON, lambda _: change) == change
+    assert stories.assign(TOPIC, "e1", NOON, lambda _: pytest.fail("it is decided already")) is None
+    assert sync_redis.xlen(keys.alerts()) == 1
+    assert stories.assign("other-topic", "e1", NOON, lambda _: change) == change
+
+
+def test_a_story_and_its_alert_are_written_in_one_transaction(stories: StoryStore, sync_redis: SyncRedis) -> None:
+    with sync_redis.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis-py has not typed it
+        stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(), alert()))
+        commands: list[str] = []
+        while "EXEC" not in commands:
+            commands.append(str(monitor.next_command()["command"]).split()[0])
+    written = commands[commands.index("MULTI") :]
+    assert {"SET", "ZADD", "XADD"} <= set(written)
+    assert not {"SET", "ZADD", "XADD"} & set(commands[: commands.index("MULTI")])
+
+
+def test_a_decision_that_fails_writes_nothing(stories: StoryStore, sync_redis: SyncRedis) -> None:
+    def decide(_: object) -> Change:
+        raise LookupError("no decision")
+
+    with pytest.raises(LookupError):
+        stories.assign(TOPIC, "e1", NOON, decide)
+    assert sync_redis.keys("*") == []
+
+
+def test_a_story_takes_in_articles_within_the_window_only(stories: StoryStore) -> None:
+    late = Change(story(id="late", updated_at=after(WINDOW)), None)
+
+    def live_at(seconds: float) -> list[str]:
+        seen: list[str] = []
+
+        def decide(live: Sequence[Story]) -> Change:
+            seen.extend(told.id for told in live)
+            return late
+
+        stories.assign(TOPIC, f"e{seconds}", after(seconds), decide)
+        return seen
+
+    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(id="early"), None))
+    assert live_at(WINDOW) == ["early"]
+    assert live_at(WINDOW + 1) == ["late"]
+
+
+def test_what_is_kept_of_a_story_ends_with_it(stories: StoryStore, sync_redis: SyncRedis) -> None:
+    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(id="early"), None))
+    assert 0 < sync_redis.ttl(keys.story("early")) <= RETENTION
+    assert 0 < sync_redis.ttl(keys.entry_story(TOPIC, "e1")) <= RETENTION
+    late = story(id="late", updated_at=after(RETENTION + 1))
+    stories.assign(TOPIC, "e2", NOON, lambda _: Change(late, None))
+    assert sync_redis.zrange(keys.stories(), 0, -1) == [b"late"]
+    assert sync_redis.zrange(keys.topic_stories(TOPIC), 0, -1) == [b"late"]
+
+
+async def test_stories_are_read_newest_first_of_one_topic_or_all(redis: Redis, stories: StoryStore) -> None:
+    for number, topic in enumerate(["a", "b", "a"]):
+        told = story(id=f"s{number}", topic=topic, updated_at=after(number))
+        stories.assign(topic, f"e{number}", NOON, lambda _, told=told: Change(told, None))  # type: ignore[misc]
+    reader = StoryReader(redis)
+    assert [told.id for told in await reader.newest(2)] == ["s2", "s1"]
+    assert [told.id for told in await reader.newest(9, topic="a")] == ["s2", "s0"]
+    assert await reader.newest(9, topic="none") == []
+    assert await reader.load("s1") == story(id="s1", topic="b", updated_at=after(1))
+    assert await reader.load("none") is None
+
+
+# The alerts stream.
+
+
+async def written(redis: Redis, n: int) -> list[int]:
+    for number in range(n):
+        await redis.xadd(keys.alerts(), {"alert": alert(revision=number).model_dump_json()})
+    return list(range(n))
+
+
+def revisions(records: list[Record]) -> list[int]:
+    return [record.alert.revision for record in records]
+
+
+async def test_each_record_goes_to_one_consumer(redis: Redis) -> None:
+    stream = AlertStream(redis)
+    sent = await written(redis, 3)
+    await stream.join()
+    first, second = await stream.take("a", 2, 1), await stream.take("b", 2, 1)
+    assert revisions(first) + revisions(second) == sent
+    assert await stream.take("a", 2, 1) == []
+
+
+async def test_what_a_dead_consumer_left_goes_to_another_after_the_claim_time(redis: Redis) -> None:
+    stream = AlertStream(redis, claim_after_milliseconds=30)
+    await stream.join()
+    await written(redis, 3)
+    taken = await stream.take("dies", 2, 1)
+    await stream.acknowledge(taken[:1])
+    assert revisions(await stream.take("lives", 9, 1)) == [2]
+    assert revisions(await stream.take("lives", 9, 60)) == []
+    found: list[Record] = []
+    while not found:
+        found = [record for record in await stream.take("lives", 9, 10) if record.alert.revision == 1]
+    await stream.acknowledge(found)
+    assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 1  # what `lives` itself took first
+
+
+async def test_joining_twice_is_joining(redis: Redis) -> None:
+    stream = AlertStream(redis)
+    await stream.join()
+    await written(redis, 1)
+    await stream.join()
+    assert revisions(await stream.take("a", 9, 1)) == [0]
+
+
+async def test_people_read_along_without_taking(redis: Redis) -> None:
+    stream = AlertStream(redis)
+    await stream.join()
+    await written(redis, 3)
+    assert revisions(await stream.newest(2)) == [2, 1]
+    first, *_ = await stream.since("0", 9)
+    assert revisions(await stream.since(first.id, 1)) == [1]
+    assert await stream.since("$", 1, wait_milliseconds=1) == []
+    assert revisions(await stream.take("a", 9, 1)) == [0, 1, 2]
+
+
+# Feeds.
+
+
+@pytest.fixture
+def feeds(redis: Redis) -> FeedStore:
+    return FeedStore(redis, DueSet(redis, DUE_FEEDS, clock=lambda: 1000.0))
+
+
+def many(n: int) -> list[Feed]:
+    return [feed(url=f"https://news.example/{number}", name=f"N{number:02}") for number in range(n)]
+
+
+async def test_new_feeds_are_spread_over_the_time_given(feeds: FeedStore, redis: Redis) -> None:
+    assert await feeds.configure(many(50), now=1000, spread_seconds=10) == (50, 0)
+    times = [float(await redis.zscore(keys.due_times(DUE_FEEDS), of.id) or 0) for of in many(50)]
+    assert all(1000 <= at <= 1010 for at in times)
+    assert max(times) - min(times) > 5
+    assert await feeds.all() == many(50)
+
+
+async def test_known_feeds_keep_their_due_times_and_old_ones_leave(feeds: FeedStore) -> None:
+    await feeds.configure(many(2), now=1000, spread_seconds=0)
+    leaves, stays = many(2)
+    await feeds.due.reschedule(stays.id, 4000)
+    assert await feeds.configure([stays, *many(3)[2:]], now=2000, spread_seconds=0) == (1, 1)
+    assert await feeds.due.next_at() == 2000
+    assert await feeds.due.members() == {stays.id, many(3)[2].id}
+    assert (await feeds.load(leaves.id))[0] is None
+    assert await feeds.configure([stays], now=3000, spread_seconds=0) == (0, 1)
+    assert await feeds.due.next_at() == 4000
+
+
+async def test_a_feed_that_comes_back_is_remembered(feeds: FeedStore, redis: Redis) -> None:
+    (news,) = many(1)
+    await feeds.configure([news], now=1000, spread_seconds=0)
+    for command in feeds.state_commands(news.id, feed_state(etag='"e"'), b"0123456789"):
+        await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    await feeds.configure([], now=1000, spread_seconds=0)
+    assert (await feeds.all(), await feeds.due.members()) == ([], set())
+    await feeds.configure([news], now=1000, spread_seconds=0)
+    assert await feeds.load(news.id) == (news, feed_state(etag='"e"'), b"0123456789")
+    assert await feeds.states([news.id, "unknown"]) == [feed_state(etag='"e"'), feed_state()]
+
+
+def test_validators_are_written_last_and_an_unchanged_window_not_at_all() -> None:
+    names = [str(command[1]) for command in FeedStore.state_commands("f", feed_state(etag='"e"'), b"")]
+    assert names == [keys.feed_seen("f"), keys.feed_state("f")]
+    assert len(FeedStore.state_commands("f", feed_state(), None)) == 1
+
+
+async def test_a_disabled_feed_is_kept_but_not_due(feeds: FeedStore) -> None:
+    news = feed(enabled=False)
+    assert await feeds.configure([news], now=1000, spread_seconds=0) == (0, 0)
+    assert await feeds.all() == [news]
+    assert await feeds.due.members() == set()
+
+
+# Entries and deliveries.
+
+
+def test_entries_are_loaded_in_the_order_asked_for(sync_redis: SyncRedis) -> None:
+    store = EntryStore(sync_redis, retention_seconds=100)
+    told = entries(["a", "b", "c"])
+    for command in store.save_commands(told):
+        sync_redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    assert store.load([told[2].id, "gone", told[0].id]) == [told[2], told[0]]
+    assert store.load([]) == []
+    assert 0 < sync_redis.ttl(keys.entry(told[0].id)) <= 100
+
+
+async def test_a_delivery_is_stored_as_it_is(redis: Redis) -> None:
+    store = DeliveryStore(redis, retention_seconds=100)
+    assert await store.load("desk", "s1") == delivery(story_id="s1")
+    sent = delivery(
+        story_id="s1",
+        status=DeliveryStatus.PENDING,
+        envelope=envelope(body='{"title":"Курск"}'),
+        refused=True,
+        retry_at=datetime.now(UTC) + timedelta(seconds=5),
+    )
+    for command in store.save_commands(sent):
+        await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    assert await store.load("desk", "s1") == sent
+
+
+def test_the_name_of_a_pair_gives_back_its_parts() -> None:
+    assert parts(member("desk-1", "st_12")) == ("desk-1", "st_12")
