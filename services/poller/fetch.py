@@ -1,6 +1,7 @@
 """One conditional GET of a feed (IO through the guarded client), and how it ended."""
 
 from datetime import datetime
+from email.message import Message
 
 from services.poller.outcome import Fetched, Outcome, failure_of
 from services.poller.ports import HttpClient
@@ -21,12 +22,20 @@ async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -
         status=response.status,
         body=response.body,
         url=response.url,
+        charset=_charset(response.headers.get("content-type", "")),
         etag=response.headers.get("etag"),
         last_modified=response.headers.get("last-modified"),
         retry_after=retry_after_seconds(response.headers, now),
         failure=failure_of(response.status),
         detail=f"HTTP {response.status}",
     )
+
+
+def _charset(content_type: str) -> str | None:
+    """The parameter of that name (RFC 9110, 8.3.1)."""
+    header = Message()
+    header["content-type"] = content_type
+    return header.get_content_charset()
 
 
 def _conditions(state: FeedState) -> dict[str, str]:

@@ -52,6 +52,7 @@ class Fetched:
     status: int | None = None
     body: bytes = b""
     url: str = ""
+    charset: str | None = None
     etag: str | None = None
     last_modified: str | None = None
     retry_after: float | None = None

@@ -5,8 +5,10 @@ document in which that finds no item, goes to feedparser, which forgives. fastfe
 it would corrupt links silently.
 """
 
+import codecs
 import html
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +25,9 @@ MAX_TITLE = 500
 MAX_SUMMARY = 2000
 MAX_LANGUAGE = 35  # RFC 5646, 4.4.1
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_STATES_ENCODING = re.compile(rb"\s*<\?xml[^>]*\bencoding\s*=")
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 _UNSEEN_TAGS = ("script", "style", "iframe", "noscript")
 
 
@@ -58,12 +63,13 @@ class Document:
     language: str | None = None
 
 
-def parse(body: bytes, base_url: str) -> Document:
+def parse(body: bytes, base_url: str, charset: str | None = None) -> Document:
     """Read a feed document.
 
     Args:
         body: the decoded response body. Never text: feedparser would open a path and fetch a URL.
         base_url: the address that relative links start from.
+        charset: of the Content-Type header; counts when the document itself states none (RFC 7303, 3).
 
     Raises:
         NotAFeed: no item and nothing that looks like a feed was found.
@@ -73,12 +79,23 @@ def parse(body: bytes, base_url: str) -> Document:
         if document is None:
             raise NotAFeed("JSON, but not a JSON Feed")
         return document
+    body = _stating_its_charset(body, charset)
     root = _well_formed(body)
     if root is not None:
         document = _parse_fast(body, base_url)
         if document and document.items:
             return replace(document, language=document.language or _stated_language(root))
     return _parse_lenient(body, base_url)
+
+
+def _stating_its_charset(body: bytes, charset: str | None) -> bytes:
+    """In UTF-8, XML's own default, if only the header says what it is in."""
+    if not charset or body.startswith(_BYTE_ORDER_MARKS) or _STATES_ENCODING.match(body):
+        return body
+    try:
+        return body.decode(charset).encode()
+    except (LookupError, ValueError):
+        return body
 
 
 def _well_formed(body: bytes) -> etree._Element | None:
@@ -104,7 +121,9 @@ def _parse_fast(body: bytes, base_url: str) -> Document | None:
 
 def _parse_lenient(body: bytes, base_url: str) -> Document:
     try:
-        found = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+        found = feedparser.parse(
+            io.BytesIO(_REFERENCE.sub(_whole, body)), sanitize_html=False, resolve_relative_uris=False
+        )
     except MemoryError:
         raise
     except Exception as error:
@@ -113,6 +132,12 @@ def _parse_lenient(body: bytes, base_url: str) -> Document:
     if not document.items and not found.get("version"):
         raise NotAFeed("neither RSS nor Atom nor RDF")
     return document
+
+
+def _whole(reference: re.Match[bytes]) -> bytes:
+    """Halves of surrogate pairs are no characters, and feedparser fails on them; careless publishers write emoji so."""
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    return b"&#xFFFD;" if 0xD800 <= number <= 0xDFFF else reference[0]
 
 
 def _document(feed: Mapping[str, Any], entries: list[Mapping[str, Any]], path: ParsePath, base_url: str) -> Document:
@@ -127,9 +152,11 @@ def _document(feed: Mapping[str, Any], entries: list[Mapping[str, Any]], path: P
 
 def _item(entry: Mapping[str, Any], base_url: str) -> Item:
     summary = entry.get("summary") or entry.get("description") or _first_content(entry)
+    guid, link = _clean(entry.get("id") or entry.get("guid")), _clean(entry.get("link"))
     return Item(
-        guid=_clean(entry.get("id") or entry.get("guid")),
-        url=_absolute(_clean(entry.get("link")), base_url),
+        # One parser gives an item without a guid its link for one, the other does not.
+        guid=None if guid == link else guid,
+        url=_absolute(link, base_url),
         title=plain(_text(entry.get("title")))[:MAX_TITLE],
         summary=plain(_text(summary))[:MAX_SUMMARY],
         published=_moment(entry),

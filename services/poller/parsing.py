@@ -33,9 +33,10 @@ class ParsingPool:
             context=multiprocessing.get_context("spawn"),
         )
 
-    async def parse(self, body: bytes, base_url: str) -> Document:
+    async def parse(self, body: bytes, base_url: str, charset: str | None = None) -> Document:
         """As `parse.parse`; also TimeoutError after the deadline, and pebble.ProcessExpired when the child died."""
-        return await asyncio.wrap_future(self._pool.schedule(parse, args=(body, base_url), timeout=self._seconds))
+        parsing = self._pool.schedule(parse, args=(body, base_url, charset), timeout=self._seconds)
+        return await asyncio.wrap_future(parsing)
 
     async def __aenter__(self) -> "ParsingPool":
         return self

@@ -125,7 +125,7 @@ class Poller:
         outcome = fetched.failure or self._known_body(known, fetched)
         if outcome is None:
             try:
-                document = await self.parser.parse(fetched.body, fetched.url)
+                document = await self.parser.parse(fetched.body, fetched.url, fetched.charset)
             except NotAFeed:
                 outcome = Outcome.NOT_A_FEED
             except TimeoutError:

@@ -15,7 +15,7 @@ class HttpClient(Protocol):
 
 
 class Parser(Protocol):
-    async def parse(self, body: bytes, base_url: str) -> Document:
+    async def parse(self, body: bytes, base_url: str, charset: str | None = None) -> Document:
         """Raises NotAFeed, TimeoutError, or whatever killed the parsing process."""
         ...
 

@@ -41,8 +41,8 @@ PACING = Pacing(
 class ParsingHere:
     """The same function, without the two seconds that a process takes to start."""
 
-    async def parse(self, body: bytes, base_url: str) -> Document:
-        return parse(body, base_url)
+    async def parse(self, body: bytes, base_url: str, charset: str | None = None) -> Document:
+        return parse(body, base_url, charset)
 
 
 def rss(*titles: str, ago: float = 60, headers: Mapping[str, str] | None = None) -> Answer:
@@ -204,6 +204,15 @@ async def test_a_body_that_is_known_is_not_read_again_but_its_validators_are(hou
     await house.poll(poller, news)
     state = await house.poll(poller, news)
     assert (state.outcome, state.etag) == ("same_body", '"2"')
+
+
+async def test_the_header_s_charset_counts_where_the_document_states_none(house: House, server: Server) -> None:
+    news = feed(url=server.url("/rss"))
+    body = rss("Курськ").body.decode().encode("windows-1251")
+    server.answers(Answer(200, body, {"Content-Type": "text/xml; charset=Windows-1251"}), path="/rss")
+    await house.configure(news)
+    await house.poll(house.poller(), news)
+    assert house.titles() == ["Курськ"]
 
 
 async def test_a_failure_is_counted_and_retry_after_obeyed(house: House, server: Server) -> None:
@@ -417,7 +426,7 @@ class Crash(Exception):
 class Crashing:
     """A parser that fails in a way of its own."""
 
-    async def parse(self, body: bytes, base_url: str) -> Document:
+    async def parse(self, body: bytes, base_url: str, charset: str | None = None) -> Document:
         raise Crash(f"{len(body)} bytes from {base_url}")
 
 
