@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.models.story import AlertType, Revision, Story
-from shared.models.subscription import Delivery, Envelope
+from shared.models.subscription import Delivery, DeliveryStatus, Envelope
 
 # These must not wait for the quiet time between updates to pass.
 URGENT_TYPES = frozenset({AlertType.MERGED, AlertType.RETRACTED})
@@ -58,6 +58,12 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Pla
     news = [revision for revision in story.revisions if revision.number > delivery.sent_revision]
     if not news:
         return Nothing("up_to_date")
+    if (
+        delivery.status is DeliveryStatus.GAVE_UP
+        and delivery.attempts
+        and delivery.attempts[-1].revision >= story.revision
+    ):
+        return Nothing("given_up")
     if now - news[-1].at > timedelta(seconds=timing.max_age):
         return Nothing("too_old")
     if delivery.sent_revision == 0:
