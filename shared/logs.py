@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -11,19 +11,29 @@ from pydantic import SecretStr
 
 LogFormat = Literal["auto", "console", "json"]
 
-_SECRET_NAMES = re.compile(r"secret|password|token_value|authorization|signature", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
+_SECRET_NAMES = re.compile(r"secret|password|token_value|authorization|signature|api_?key|cookie", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|(?<=://)[^/\s?#]+(?=@)")
 _HIDDEN = "[hidden]"
 
 
 def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: fields named like secrets, webhook keys and passwords in addresses are masked."""
+    """A structlog processor: fields named like secrets, at any depth, are masked."""
     for name, value in event.items():
-        if isinstance(value, SecretStr) or (_SECRET_NAMES.search(name) and value):
-            event[name] = _HIDDEN
-        elif isinstance(value, str):
-            event[name] = _SECRET_TEXT.sub(_HIDDEN, value)
+        event[name] = _masked(name, value)
     return event
+
+
+def _masked(name: object, value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _masked(key, part) for key, part in value.items()}
+    if isinstance(value, SecretStr) or (value and isinstance(name, str) and _SECRET_NAMES.search(name)):
+        return _HIDDEN
+    return [_masked(None, part) for part in value] if isinstance(value, list | tuple | set) else value
+
+
+def hide_secret_text(_logger: object, _method: str, line: str) -> str:
+    """The last of all processors: webhook keys and whatever stands before the host of an address are masked."""
+    return _SECRET_TEXT.sub(_HIDDEN, line)
 
 
 def configure_logs(service: str, *, level: str = "info", style: LogFormat = "auto") -> None:
@@ -42,11 +52,8 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    last: list[Any] = (
-        [structlog.processors.format_exc_info, hide_secrets, structlog.processors.JSONRenderer(ensure_ascii=False)]
-        if as_json
-        else [structlog.processors.format_exc_info, hide_secrets, structlog.dev.ConsoleRenderer()]
-    )
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+    last: list[Any] = [structlog.processors.format_exc_info, hide_secrets, renderer, hide_secret_text]
     structlog.configure(
         processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
