@@ -111,6 +111,18 @@ def feed_seen(feed_id: str) -> str:
     return f"feed:{feed_id}:seen"
 
 
+@_key("hash", "a field: while the feed is not healthy", writer="poller, in the commit of a poll", readers="poller")
+def feeds_unwell() -> str:
+    """Feed id → its health, of those that are not healthy."""
+    return "feeds:unwell"
+
+
+@_key("list", "the newest 10", writer="poller, in the commit of a poll", readers="gateway, cli")
+def feed_polls(feed_id: str) -> str:
+    """How the feed's last polls ended, newest first, JSON."""
+    return f"feed:{feed_id}:polls"
+
+
 @_key("string", "TOCSIN_ENTRY_RETENTION_SECONDS", writer="poller, in the commit of a poll", readers="classifier")
 def entry(entry_id: str) -> str:
     """An entry as read, JSON."""
@@ -186,6 +198,66 @@ def alerts() -> str:
 def delivery(subscription_id: str, story_id: str) -> str:
     """How far the subscription has been brought with the story, JSON."""
     return f"delivery:{subscription_id}:{story_id}"
+
+
+# Hosts. `host`: as in a URL, in lower case, without its port.
+
+
+@_key("zset", "a member: TOCSIN_POLL_LEASE_SECONDS", writer="store.hosts (poller)", readers="store.hosts")
+def host_slots(host: str) -> str:
+    """Requests that run at the host, by when they count as dead."""
+    return f"host:{host}:slots"
+
+
+@_key("string", "until a minute after its time", writer="store.hosts (poller)", readers="store.hosts")
+def host_opens(host: str) -> str:
+    """No request to the host starts before this time."""
+    return f"host:{host}:opens"
+
+
+@_key("zset", "a member: until it gets in, or is late", writer="store.hosts (poller)", readers="store.hosts")
+def host_line(host: str) -> str:
+    """The feeds that wait for the host, in the order in which they lined up."""
+    return f"host:{host}:line"
+
+
+@_key("zset", "a member: until it gets in, or is late", writer="store.hosts (poller)", readers="store.hosts")
+def host_expected(host: str) -> str:
+    """The feeds that wait for the host, by when they were told to come back."""
+    return f"host:{host}:expected"
+
+
+# Subscriptions at hubs (WebSub).
+
+
+@_key("hash", "a field: until the feed names no hub", writer="poller, in the commit of a poll", readers="poller")
+def websub_offers() -> str:
+    """Feed id → the hub and topic that the feed names, JSON."""
+    return "websub:offers"
+
+
+@_key("set", "a member: until a subscriber has seen it", writer="poller, in the commit of a poll", readers="poller")
+def websub_changes() -> str:
+    """Feeds whose offer has changed."""
+    return "websub:changes"
+
+
+@_key("string", "until the feed goes or names no hub", writer="poller, fenced by its lease", readers="poller, gateway")
+def websub_request(feed_id: str) -> str:
+    """What was asked of the feed's hub, with the secret that signs pushes, JSON."""
+    return f"websub:{feed_id}:request"
+
+
+@_key("hash", "40 days after the hub was last heard", writer="gateway", readers="poller, gateway")
+def websub_grant(callback_id: str) -> str:
+    """What the hub answered: lease or denial, and when it last pushed."""
+    return f"websub:{callback_id}:grant"
+
+
+@_key("stream", "1 h after the newest; a record: until it is read", writer="gateway", readers="poller")
+def websub_pushes(feed_id: str) -> str:
+    """Pushes that wait to be read, 8 at most: `body`, `content_type`, `url`."""
+    return f"websub:{feed_id}:pushes"
 
 
 def reference() -> str:

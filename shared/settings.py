@@ -80,13 +80,19 @@ class Settings(BaseSettings):
     )
 
     poll_interval_seconds: Seconds = Field(
-        300.0, description="from one poll of a feed to the next, unless the feed or its server says otherwise"
+        300.0, description="the least from one poll of a feed to the next; how much more depends on the feed's rhythm"
+    )
+    poll_interval_max_seconds: Seconds = Field(
+        3600.0, description="the most from one poll of a healthy feed to the next"
     )
     poll_jitter: float = Field(
         0.1, ge=0, lt=1, description="the share of an interval by which it is varied at random, each way"
     )
     poll_concurrency: Count = Field(50, description="feeds fetched at once by one poller")
-    poll_per_host: Count = Field(2, description="feeds fetched at once from one host by one poller")
+    poll_per_host: Count = Field(2, description="feeds fetched at once from one host, by all pollers together")
+    poll_host_gap_seconds: Seconds = Field(
+        1.0, description="the least between the starts of two fetches from one host, by all pollers together"
+    )
     poll_lease_seconds: Seconds = Field(
         60.0, description="how long a poller owns a feed that it has claimed; longer than a poll takes"
     )

@@ -41,14 +41,14 @@ class Request:
 class Server:
     """Answers each path with its answers in turn; the last one stays."""
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host, self.port = host, 0
         self.requests: list[Request] = []
         self._answers: dict[str, list[Answer]] = defaultdict(lambda: [Answer()])
         self._closing = asyncio.Event()
 
     def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://{self.host}:{self.port}{path}"
 
     def answers(self, *answers: Answer, path: str = "/") -> None:
         self._answers[path] = list(answers)
@@ -70,9 +70,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(port: int = 0) -> AsyncIterator[Server]:
-    server = Server()
-    async with served(server.asgi, "127.0.0.1", port) as server.port:
+async def serving(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[Server]:
+    server = Server(host)
+    async with served(server.asgi, host, port) as server.port:
         try:
             yield server
         finally:

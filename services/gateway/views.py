@@ -5,7 +5,7 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import BeforeValidator, Field
 
 from shared.models.base import Model, UtcDatetime
-from shared.models.feed import Feed, FeedKind, FeedState, state_name
+from shared.models.feed import Feed, FeedKind, FeedState, health_of
 from shared.models.story import Alert, KnownClaim, Relation, Revision, Story
 from shared.models.topic import Severity, Tier
 
@@ -41,7 +41,7 @@ class FeedView(Model):
     def of(cls, feed: Feed, state: FeedState) -> Self:
         known = {**feed.model_dump(), **state.model_dump(), "id": feed.id}
         shown = {name: known[name] for name in cls.model_fields if name in known}
-        return cls.model_validate(shown | {"state": state_name(feed.enabled, state.failures)})
+        return cls.model_validate(shown | {"state": health_of(feed, state).value})
 
 
 class StorySummary(Model):

@@ -1,16 +1,26 @@
 """What follows from one poll (pure): the feed's new state, its new entries, when to come back and why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import pairwise
+from statistics import median
 
+from services.poller import health
 from services.poller.identity import Identity, SeenWindow, entry_id, identify
 from services.poller.outcome import Fetched, Outcome
 from services.poller.parse import Document, Item
-from services.poller.schedule import Pace, next_poll
+from services.poller.schedule import Habits, Next, Pace, Setback, next_regular, next_try
 from shared.models.entry import Entry
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedState, PollRecord
+
+RHYTHM_OF = 20
+# A feed that is new as a whole has changed its guids or its address, not its news.
+BREAK_SHARE, BREAK_AT_LEAST = 0.8, 5
+# A push within a day shows that the hub is awake.
+PUSH_MEMORY = timedelta(hours=24)
+DETAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,70 +42,117 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """The circumstances of a poll.
+
+    `draw` is a uniform random number in [0, 1); `expiries`: leases that ran out before; `storm`: the network is down;
+    `last_push`: when a hub last delivered.
+    """
+
+    now: datetime
+    draw: float
+    pace: Pace
+    limits: Limits
+    expiries: int = 0
+    storm: bool = False
+    last_push: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """A feed after the poll. `seen` is None when it has not changed; `passed` entries were only marked as seen."""
 
     outcome: Outcome
     state: FeedState
     next_after: float
+    record: PollRecord
     seen: SeenWindow | None = None
     entries: tuple[Entry, ...] = ()
     passed: int = 0
-    detail: str = ""
 
 
 def body_hash(body: bytes) -> str:
     return sha256(body).hexdigest()[:32]
 
 
-def conclude_unread(
-    known: Known, outcome: Outcome, fetched: Fetched, pace: Pace, now: datetime, draw: float
-) -> Conclusion:
+def wants_whole(state: FeedState, now: datetime) -> bool:
+    """Whether to ask without conditions: once a day, when "unchanged" has been said for 3 times the usual gap.
+
+    There are servers that say 304 for ever.
+    """
+    if state.read_at is None or state.gap_seconds is None or now - state.read_at < timedelta(days=1):
+        return False
+    return now - (state.changed_at or state.read_at) > timedelta(seconds=3 * state.gap_seconds)
+
+
+def conclude_unread(known: Known, outcome: Outcome, fetched: Fetched, around: Around) -> Conclusion:
     """The poll brought no document: a failure, a 304, or the bytes we know already."""
+    state = known.state
     if outcome.succeeded:
-        state = known.state.model_copy(update=_validators(known.state, fetched) | {"failures": 0})
-    else:
-        state = known.state.model_copy(update={"failures": known.state.failures + 1})
-    return _scheduled(Conclusion(outcome, state, 0.0, detail=fetched.detail), fetched, pace, now, draw)
+        state = state.model_copy(update=_validators(state, fetched) | _hints(state, fetched))
+    return _concluded(outcome, state, fetched, around, fetched.detail)
 
 
-def conclude_expired(known: Known, expiries: int, pace: Pace, now: datetime, draw: float) -> Conclusion:
+def conclude_expired(known: Known, around: Around) -> Conclusion:
     """Polls of this feed end pollers, or hang for longer than a lease: each such end counts as a failure."""
-    state = known.state.model_copy(update={"failures": known.state.failures + expiries})
-    detail = f"the last {expiries} polls never came to an end"
-    return _scheduled(Conclusion(Outcome.LEASE_EXPIRED, state, 0.0, detail=detail), Fetched(), pace, now, draw)
+    detail = f"the last {around.expiries} polls never came to an end"
+    return _concluded(Outcome.LEASE_EXPIRED, known.state, Fetched(), around, detail)
 
 
-def conclude_read(
-    known: Known, document: Document, fetched: Fetched, limits: Limits, pace: Pace, now: datetime, draw: float
-) -> Conclusion:
+def conclude_read(known: Known, document: Document, fetched: Fetched, around: Around) -> Conclusion:
     """The poll brought a document that could be read."""
-    today = int(now.timestamp() // 86400)
+    today = int(around.now.timestamp() // 86400)
     # A first poll may mark any number as seen: what goes on to the classifier is bounded by `_fresh`.
-    most = limits.max_entries if known.state.seeded else len(document.items)
-    unseen, marked, overflow = _unseen(known.seen, document.items, most, today)
-    fresh = unseen if known.state.seeded else _fresh(unseen, limits, now)
-    entries = tuple(_entry(known.feed, document, item, identity, now) for item, identity in reversed(fresh))
-    update: dict[str, object] = {"failures": 0, "seeded": True}
-    # After an overflow the rest must come with the next poll, so nothing may make the server say "unchanged".
-    update |= (
-        {"etag": None, "last_modified": None, "body_hash": None}
-        if overflow
-        else _validators(FeedState(), fetched) | {"body_hash": body_hash(fetched.body)}
+    most = around.limits.max_entries if known.state.seeded else len(document.items)
+    listing = _compare(known.seen, document.items, most, today)
+    broken = known.state.seeded and _broken(listing, known.state)
+    tell_all = known.state.seeded and not broken
+    told = listing.unseen if tell_all else _fresh(listing.unseen, around.limits, around.now)
+    changed = listing.changed if tell_all else []
+    entries = tuple(
+        _entry(known, document, item, identity, around.now) for item, identity in reversed([*told, *changed])
     )
+    update = _read(known.state, document, fetched, around.now, overflow=listing.overflow)
     if entries:
-        update["changed_at"] = now
-    later = Outcome.NEW if entries else Outcome.NOTHING_NEW
-    conclusion = Conclusion(
-        later if known.state.seeded else Outcome.SEEDED,
-        known.state.model_copy(update=update),
-        0.0,
-        seen=known.seen.after(marked, today),
+        update["changed_at"] = around.now
+    if listing.known:
+        update |= _adoption(known.state, around.now)
+    outcome = _outcome(known.state, broken, bool(entries))
+    state = known.state.model_copy(update=update)
+    return replace(
+        _concluded(outcome, state, fetched, around, document.path.value, len(entries)),
+        seen=known.seen.after(listing.marked, today),
         entries=entries,
-        passed=len(unseen) - len(entries),
-        detail=document.path,
+        passed=len(listing.unseen) - len(told),
     )
-    return _scheduled(conclusion, fetched, pace, now, draw)
+
+
+def _outcome(state: FeedState, broken: bool, news: bool) -> Outcome:
+    if not state.seeded:
+        return Outcome.SEEDED
+    if broken:
+        return Outcome.IDENTITY_BREAK
+    return Outcome.NEW if news else Outcome.NOTHING_NEW
+
+
+def _read(
+    state: FeedState, document: Document, fetched: Fetched, now: datetime, *, overflow: bool
+) -> dict[str, object]:
+    dates = sorted((min(item.published, now) for item in document.items if item.published), reverse=True)
+    gaps = [(newer - older).total_seconds() for newer, older in pairwise(dates[: RHYTHM_OF + 1])]
+    update: dict[str, object] = {
+        "seeded": True,
+        "read_at": now,
+        "gap_seconds": median(gaps) if gaps else None,
+        "newest_at": dates[0] if dates else None,
+        **_hints(state, fetched, document),
+    }
+    if fetched.pushed:
+        return update
+    # After an overflow the rest must come with the next poll, so nothing may make the server say "unchanged".
+    forgotten: dict[str, object] = {"etag": None, "last_modified": None, "body_hash": None}
+    validators = _validators(FeedState(), fetched) | {"body_hash": body_hash(fetched.body)}
+    return update | (forgotten if overflow else validators)
 
 
 def _validators(before: FeedState, fetched: Fetched) -> dict[str, object]:
@@ -105,18 +162,46 @@ def _validators(before: FeedState, fetched: Fetched) -> dict[str, object]:
     }
 
 
+def _hints(state: FeedState, fetched: Fetched, document: Document | None = None) -> dict[str, object]:
+    """The publisher's wishes: headers may speak on a 304, too; the document speaks only when it comes."""
+    stated = document.ttl_seconds or 0.0 if document else state.floor_seconds
+    hub = fetched.hub or (document.hub if document else None) or state.hub
+    topic_url = fetched.topic_url or (document.self_url if document else None) or state.topic_url
+    return {"floor_seconds": max(fetched.fresh, stated), "hub": hub, "topic_url": topic_url}
+
+
+def _adoption(state: FeedState, now: datetime) -> dict[str, object]:
+    """Only a target that lists what we know is the same feed."""
+    target = health.adopted(state, now)
+    return {"adopted_url": target, "moved_to": None, "moved_times": 0, "moved_since": None} if target else {}
+
+
 Found = tuple[Item, Identity]
 
 
-def _unseen(seen: SeenWindow, items: Sequence[Item], most: int, today: int) -> tuple[list[Found], list[Identity], bool]:
-    """New items in document order, identities to mark as listed, and whether some had to wait."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A document against what was seen before: items in document order; `overflow`: some had to wait."""
+
+    unseen: list[Found]
+    changed: list[tuple[Item, Identity]]
+    marked: list[Identity]
+    known: int
+    overflow: bool
+
+
+def _compare(seen: SeenWindow, items: Sequence[Item], most: int, today: int) -> Listing:
     unseen: list[Found] = []
+    changed: list[Found] = []
     marked: list[Identity] = []
     met: set[bytes] = set()
-    overflow = False
+    known, overflow = 0, False
     for item, identity in zip(items, identify(items), strict=True):
         if seen.knows(identity, today):
+            known += 1
             marked.append(identity)
+            if seen.change(identity):
+                changed.append((item, identity))
         elif identity.key in met or identity.alias in met:
             continue
         elif len(unseen) >= most:
@@ -125,7 +210,16 @@ def _unseen(seen: SeenWindow, items: Sequence[Item], most: int, today: int) -> t
             unseen.append((item, identity))
             marked.append(identity)
             met |= {identity.key} | ({identity.alias} if identity.alias else set())
-    return unseen, marked, overflow
+    return Listing(unseen, changed, marked, known, overflow)
+
+
+def _broken(listing: Listing, state: FeedState) -> bool:
+    """Nearly all is new at once, and most of it older than what we read before: the names changed, not the news."""
+    count = len(listing.unseen)
+    if count < BREAK_AT_LEAST or count <= BREAK_SHARE * (count + listing.known) or state.newest_at is None:
+        return False
+    old = sum(1 for item, _ in listing.unseen if item.published and item.published <= state.newest_at)
+    return old > BREAK_SHARE * count
 
 
 def _fresh(unseen: Sequence[Found], limits: Limits, now: datetime) -> list[Found]:
@@ -137,9 +231,10 @@ def _fresh(unseen: Sequence[Found], limits: Limits, now: datetime) -> list[Found
     return [found for found in young if found[1].key in chosen]
 
 
-def _entry(feed: Feed, document: Document, item: Item, identity: Identity, now: datetime) -> Entry:
+def _entry(known: Known, document: Document, item: Item, identity: Identity, now: datetime) -> Entry:
+    feed, change = known.feed, known.seen.change(identity)
     return Entry(
-        id=entry_id(feed.id, identity),
+        id=entry_id(feed.id, identity, change),
         feed_id=feed.id,
         source=feed.source,
         feed_name=feed.name,
@@ -153,25 +248,46 @@ def _entry(feed: Feed, document: Document, item: Item, identity: Identity, now: 
         # A date in the future is a clock that is wrong, and would keep the entry fresh for ever.
         published=min(item.published, now) if item.published else None,
         seen_at=now,
+        change=change,
     )
 
 
-def _scheduled(conclusion: Conclusion, fetched: Fetched, pace: Pace, now: datetime, draw: float) -> Conclusion:
-    then = next_poll(conclusion.outcome, conclusion.state.failures, fetched.retry_after, pace, draw)
-    state = conclusion.state.model_copy(
-        update={
-            "outcome": conclusion.outcome.value,
-            "polled_at": now,
-            "next_due_at": now + timedelta(seconds=then.after),
-            "next_due_reason": then.reason,
-        }
+def _concluded(
+    outcome: Outcome, state: FeedState, fetched: Fetched, around: Around, detail: str, new: int = 0
+) -> Conclusion:
+    """Judge the feed's health, and decide when to come back."""
+    state = health.after(state, health.Poll(outcome, fetched, around.now, around.expiries, around.storm))
+    then = _next(state, outcome, fetched, around)
+    due = {"next_due_at": around.now + timedelta(seconds=then.after), "next_due_reason": then.reason}
+    record = PollRecord(
+        at=around.now,
+        outcome=outcome.value,
+        detail=detail[:DETAIL],
+        new=new,
+        seconds=round(fetched.seconds, 3),
+        next_after=round(then.after, 1),
+        next_reason=then.reason,
     )
     return Conclusion(
-        conclusion.outcome,
-        state,
-        then.after,
-        conclusion.seen,
-        conclusion.entries,
-        conclusion.passed,
-        conclusion.detail,
+        outcome, state.model_copy(update={"outcome": outcome.value, "polled_at": around.now, **due}), then.after, record
+    )
+
+
+def _next(state: FeedState, outcome: Outcome, fetched: Fetched, around: Around) -> Next:
+    if outcome.succeeded:
+        return next_regular(_habits(state, around), around.pace, around.draw)
+    if around.storm:
+        return replace(next_try(outcome, Setback(1), around.pace, around.draw), reason="network_down")
+    row = (around.now - state.failing_since).total_seconds() if state.failing_since else 0.0
+    setback = Setback(state.failures, row, fetched.retry_after, state.health.parked)
+    return next_try(outcome, setback, around.pace, around.draw)
+
+
+def _habits(state: FeedState, around: Around) -> Habits:
+    newest = state.newest_at or state.changed_at
+    return Habits(
+        gap=state.gap_seconds,
+        age=(around.now - newest).total_seconds() if newest else None,
+        floor=state.floor_seconds,
+        pushed=around.last_push is not None and around.now - around.last_push < PUSH_MEMORY,
     )

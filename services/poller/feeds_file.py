@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from shared import metrics
 from shared.config.feeds import load_feeds
 from shared.errors import ConfigError
 from shared.logs import get_logger
-from shared.models.feed import state_name
+from shared.models.feed import Feed, FeedHealth
 from shared.store.feeds import FeedStore
 from shared.store.patience import StoreUnavailable, patiently
 
@@ -21,17 +20,18 @@ FIRST_POLLS_SECONDS = 10.0
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FeedsFile:
     """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
 
     path: Path
     store: FeedStore
     interval_seconds: float
+    feeds: tuple[Feed, ...] = ()
 
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
-        feeds = load_feeds(self.path)
+        self.feeds = feeds = load_feeds(self.path)
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
         changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
         if changed:
@@ -62,10 +62,9 @@ class FeedsFile:
 
     async def _count_states(self) -> None:
         with suppress(*StoreUnavailable):
-            feeds = await self.store.all()
-            states = await self.store.states([feed.id for feed in feeds])
-            counts = Counter(
-                state_name(feed.enabled, state.failures) for feed, state in zip(feeds, states, strict=True)
-            )
-            for name in ("healthy", "failing", "disabled"):
-                metrics.FEEDS.labels(state=name).set(counts[name])
+            counts = await self.store.unwell()
+            disabled = sum(not feed.enabled for feed in self.feeds)
+            counts[FeedHealth.DISABLED] += disabled
+            counts[FeedHealth.HEALTHY] = len(self.feeds) - counts.total()
+            for health in FeedHealth:
+                metrics.FEEDS.labels(state=health.value).set(counts[health])

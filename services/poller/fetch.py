@@ -1,12 +1,14 @@
 """One conditional GET of a feed (IO through the guarded client), and how it ended."""
 
+import time
 from datetime import datetime
 from email.message import Message
 
-from services.poller.outcome import Fetched, Outcome, failure_of
+from services.poller.conclude import wants_whole
+from services.poller.outcome import Fetched, Outcome, Redirect, failure_of
 from services.poller.ports import HttpClient
 from shared.errors import FetchError
-from shared.http.headers import retry_after_seconds
+from shared.http.headers import freshness_seconds, retry_after_seconds
 from shared.models.feed import Feed, FeedState
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
@@ -14,10 +16,11 @@ ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, appl
 
 async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -> Fetched:
     """GET the feed; validators go back byte for byte as they came. Never raises for what a server can do to us."""
+    started = time.monotonic()
     try:
-        response = await http.fetch(feed.url, headers=_conditions(state))
+        response = await http.fetch(state.adopted_url or feed.url, headers=_headers(state, now))
     except FetchError as error:
-        return Fetched(failure=Outcome(error.outcome), detail=str(error))
+        return Fetched(failure=Outcome(error.outcome), detail=str(error), seconds=time.monotonic() - started)
     return Fetched(
         status=response.status,
         body=response.body,
@@ -28,6 +31,9 @@ async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -
         retry_after=retry_after_seconds(response.headers, now),
         failure=failure_of(response.status),
         detail=f"HTTP {response.status}",
+        redirects=tuple(Redirect(hop.status, hop.url) for hop in response.redirects),
+        fresh=freshness_seconds(response.headers, now),
+        seconds=time.monotonic() - started,
     )
 
 
@@ -38,8 +44,10 @@ def _charset(content_type: str) -> str | None:
     return header.get_content_charset()
 
 
-def _conditions(state: FeedState) -> dict[str, str]:
+def _headers(state: FeedState, now: datetime) -> dict[str, str]:
     headers = {"Accept": ACCEPT}
+    if wants_whole(state, now):
+        return headers
     if state.etag:
         headers["If-None-Match"] = state.etag
     if state.last_modified:

@@ -7,7 +7,7 @@ known again for 7 days.
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -16,16 +16,20 @@ from services.poller.parse import Item
 
 ALIAS_DAYS = 7
 KEEP_DAYS = 30
+# A page that shows a counter changes with each poll.
+CHANGES_TOLD = 3
+LEAD = 200
 _RECORD = struct.Struct("<8sH")  # hash, day number it was last listed
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid", "at_medium", "at_campaign", "cmpid")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Two 8-byte hashes."""
+    """8-byte hashes: which item it is, by what it is known again under another guid, and what it says."""
 
     key: bytes
     alias: bytes | None
+    content: bytes = b""
 
 
 def canonical_url(url: str) -> str:
@@ -45,13 +49,14 @@ def identify(items: Sequence[Item]) -> list[Identity]:
     names = _told_apart(names, [f"link {link}" for link in links])
     names = _told_apart(names, [f"title {item.title}" for item in items])
     aliases = [_alias(item, link or guid) for item, guid, link in zip(items, guids, links, strict=True)]
-    return [Identity(_hash(name), alias) for name, alias in zip(names, aliases, strict=True)]
+    says = [f"says {name}\n{item.title}\n{item.summary[:LEAD]}" for name, item in zip(names, items, strict=True)]
+    return [Identity(_hash(n), alias, _hash(s)) for n, alias, s in zip(names, aliases, says, strict=True)]
 
 
 def _name(item: Item, guid: str | None, link: str | None) -> str:
     if guid:
         return f"guid {guid}"
-    return f"link {link}" if link else f"text {item.title}\n{item.summary[:200]}"
+    return f"link {link}" if link else f"text {item.title}\n{item.summary[:LEAD]}"
 
 
 def _told_apart(names: Sequence[str], details: Sequence[str]) -> list[str]:
@@ -84,9 +89,13 @@ def _hash(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()[:8]
 
 
-def entry_id(feed_id: str, identity: Identity) -> str:
-    """16 hex digits, the same for the same item of the same feed for ever."""
-    return sha256(feed_id.encode() + identity.key).hexdigest()[:16]
+def entry_id(feed_id: str, identity: Identity, change: int = 0) -> str:
+    """16 hex digits, the same for the same item of the same feed for ever; its n-th change is an entry of its own."""
+    return sha256(feed_id.encode() + _changed(identity.key, change)).hexdigest()[:16]
+
+
+def _changed(key: bytes, change: int) -> bytes:
+    return sha256(key + bytes([change])).digest()[:8] if change else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +117,22 @@ class SeenWindow:
         listed = self.days.get(identity.alias) if identity.alias else None
         return listed is not None and today - listed <= ALIAS_DAYS
 
+    def change(self, identity: Identity) -> int:
+        """0 if the item is new or says what it said; n if this is the n-th change of it, told up to the third."""
+        if identity.key not in self.days or identity.content in self.days:
+            return 0
+        return next((n for n in range(1, CHANGES_TOLD + 1) if _changed(identity.key, n) not in self.days), 0)
+
     def after(self, listed: Iterable[Identity], today: int) -> "SeenWindow":
         """With these marked as listed today, and without what has not been listed for 30 days."""
         days = {key: day for key, day in self.days.items() if today - day <= KEEP_DAYS}
         for identity in listed:
-            days[identity.key] = today
-            if identity.alias:
-                days[identity.alias] = today
+            days |= dict.fromkeys(self._marks(identity), today)
         return SeenWindow(days)
+
+    def _marks(self, identity: Identity) -> Iterator[bytes]:
+        yield from (mark for mark in (identity.key, identity.alias, identity.content) if mark)
+        now = self.change(identity)
+        for n in range(1, CHANGES_TOLD + 1):
+            if n == now or _changed(identity.key, n) in self.days:
+                yield _changed(identity.key, n)

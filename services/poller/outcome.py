@@ -12,6 +12,7 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"  # 304
     SAME_BODY = "same_body"  # 200 with the bytes we know
     SEEDED = "seeded"  # the first successful poll
+    IDENTITY_BREAK = "identity_break"  # nearly all is new at once, with old dates: marked as seen, not told
     NOT_FOUND = "not_found"
     GONE = "gone"
     REFUSED = "refused"  # 401, 403, 451
@@ -40,14 +41,34 @@ class Outcome(StrEnum):
         return self in _SUCCESSES
 
 
-_SUCCESSES = frozenset({Outcome.NEW, Outcome.NOTHING_NEW, Outcome.UNCHANGED, Outcome.SAME_BODY, Outcome.SEEDED})
+_SUCCESSES = frozenset(
+    {
+        Outcome.NEW,
+        Outcome.NOTHING_NEW,
+        Outcome.UNCHANGED,
+        Outcome.SAME_BODY,
+        Outcome.SEEDED,
+        Outcome.IDENTITY_BREAK,
+    }
+)
 _BY_STATUS = {404: Outcome.NOT_FOUND, 410: Outcome.GONE, 429: Outcome.THROTTLED}
 _REFUSALS = (401, 403, 451)
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """A hop: the status, and the address it led to."""
+
+    status: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came back. `failure` is None when there is a body to read or the server said 304."""
+    """What came back. `failure` is None when there is a body to read or the server said 304.
+
+    `fresh`: seconds for which the server says the answer holds; `seconds`: how long it took; `pushed`: a hub sent it.
+    """
 
     status: int | None = None
     body: bytes = b""
@@ -58,6 +79,12 @@ class Fetched:
     retry_after: float | None = None
     failure: Outcome | None = None
     detail: str = ""
+    redirects: tuple[Redirect, ...] = ()
+    fresh: float = 0.0
+    seconds: float = 0.0
+    hub: str | None = None
+    topic_url: str | None = None
+    pushed: bool = False
 
     @property
     def unchanged(self) -> bool:

@@ -61,6 +61,9 @@ class Document:
     path: ParsePath
     title: str | None = None
     language: str | None = None
+    ttl_seconds: float | None = None
+    hub: str | None = None
+    self_url: str | None = None
 
 
 def parse(body: bytes, base_url: str, charset: str | None = None) -> Document:

@@ -3,14 +3,13 @@
 import asyncio
 import random
 import time
-from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlsplit
 
 from services.poller.conclude import (
+    Around,
     Conclusion,
     Known,
     Limits,
@@ -20,23 +19,24 @@ from services.poller.conclude import (
     conclude_unread,
 )
 from services.poller.fetch import fetch
+from services.poller.health import EXPIRIES_BORNE
 from services.poller.identity import SeenWindow
 from services.poller.outcome import Fetched, Outcome
 from services.poller.parse import NotAFeed
-from services.poller.ports import DueFeeds, Entries, Feeds, HttpClient, Parser, Queue
+from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Queue
 from services.poller.schedule import Pace
+from services.poller.storm import Storm
 from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
 from shared.models.feed import Feed
 from shared.store.due import Lease
+from shared.store.feeds import StoredFeed
+from shared.store.hosts import Turn, host_of
 from shared.store.patience import StoreUnavailable, patiently
 
 # Short against any interval: a tick as long as the interval polls a 60-minute feed every 120 minutes.
 TICK_SECONDS = 1.0
-BUSY_SECONDS = 1.0
-# A feed whose polls never end is left alone for a while; any other is hardly ever met so often by a poller's death.
-EXPIRIES_BORNE = 3
 log = get_logger()
 
 
@@ -45,10 +45,22 @@ class Pacing:
     """How fast the whole poller goes."""
 
     concurrency: int
-    per_host: int
     lease_seconds: float
     pace: Pace
     limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A feed in hand: the lease on it, what is stored of it, and its turn at its host."""
+
+    lease: Lease
+    stored: StoredFeed
+    turn: Turn | None
+
+    @property
+    def wait(self) -> float:
+        return self.turn.wait if self.turn else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +69,45 @@ class Poller:
     parser: Parser
     due: DueFeeds
     feeds: Feeds
+    hosts: Hosts
     entries: Entries
     queue: Queue
     pacing: Pacing
+    storm: Storm = field(default_factory=Storm)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until `stop`; then give back what was begun, for others to poll at once."""
-        hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self.pacing.per_host))
         polls: set[asyncio.Task[None]] = set()
         while not stop.is_set():
             free = self.pacing.concurrency - len(polls)
-            leases = await patiently(partial(self.due.claim, free, self.pacing.lease_seconds), stop) if free else []
-            for lease in leases or []:
-                task = asyncio.create_task(self._poll_patiently(lease, hosts, stop))
+            claims = await patiently(partial(self._claim, free), stop) if free else []
+            for claim in claims or []:
+                task = asyncio.create_task(self._poll_patiently(claim, stop))
                 polls.add(task)
                 task.add_done_callback(polls.discard)
-            if not leases:
+            if not claims:
                 await _wait(stop, TICK_SECONDS / 4)
         for task in polls:
             task.cancel()
         await asyncio.gather(*polls, return_exceptions=True)
 
-    async def _poll_patiently(self, lease: Lease, hosts: dict[str, asyncio.Semaphore], stop: asyncio.Event) -> None:
+    async def _claim(self, n: int) -> list[Claim]:
+        """Three round trips, however many feeds. Leases whose claim is lost on the way run out."""
+        leases = await self.due.claim(n, self.pacing.lease_seconds)
+        stored = await self.feeds.load([lease.member for lease in leases])
+        turns = await self.hosts.enter_many(
+            {
+                lease.member: host_of(kept.state.adopted_url or kept.feed.url)
+                for lease, kept in zip(leases, stored, strict=True)
+                if kept.feed and kept.feed.enabled and lease.expiries < EXPIRIES_BORNE
+            }
+        )
+        return [Claim(lease, kept, turns.get(lease.member)) for lease, kept in zip(leases, stored, strict=True)]
+
+    async def _poll_patiently(self, claim: Claim, stop: asyncio.Event) -> None:
+        lease = claim.lease
         try:
-            await self._poll(lease, hosts, stop)
+            await self._poll(claim, stop)
         except asyncio.CancelledError:
             with suppress(LeaseLost, *StoreUnavailable):
                 await self.due.release(lease)
@@ -93,35 +120,30 @@ class Poller:
             metrics.FEED_POLLS.labels(outcome=Outcome.INTERNAL_ERROR.value).inc()
             log.exception("poll.failed", feed_id=lease.member)
 
-    async def _poll(self, lease: Lease, hosts: dict[str, asyncio.Semaphore], stop: asyncio.Event) -> None:
-        started = time.time()
+    async def _poll(self, claim: Claim, stop: asyncio.Event) -> None:
+        started, lease, stored = time.time(), claim.lease, claim.stored
+        if stored.feed is None or not stored.feed.enabled:
+            await self.due.commit(lease, next_at=None)
+            return
+        if claim.wait:
+            # Whoever waited here would hold a lease and a place that feeds of other hosts need.
+            await self.due.commit(lease, next_at=started + claim.wait)
+            return
         metrics.FEED_DUE_LAG_SECONDS.observe(max(0.0, started - lease.due_at))
         if 0 < lease.expiries < EXPIRIES_BORNE:
             metrics.FEED_POLLS.labels(outcome=Outcome.LEASE_EXPIRED.value).inc()
-        loaded = await patiently(lambda: self.feeds.load(lease.member), stop)
-        if loaded is None:
-            return
-        feed, state, seen = loaded
-        if feed is None or not feed.enabled:
-            await self.due.commit(lease, next_at=None)
-            return
-        known = Known(feed, state, SeenWindow.from_bytes(seen))
-        host = hosts[urlsplit(feed.url).netloc]
+        known = Known(stored.feed, stored.state, SeenWindow.from_bytes(stored.seen))
         if lease.expiries >= EXPIRIES_BORNE:
-            conclusion = conclude_expired(known, lease.expiries, self._pace(feed), _now(), random.random())  # noqa: S311
-        elif host.locked():
-            # Whoever waited here would hold a lease and a place that feeds of other hosts need.
-            await self.due.commit(lease, next_at=time.time() + BUSY_SECONDS * (0.5 + random.random()))  # noqa: S311
-            return
+            conclusion = conclude_expired(known, self._around(known.feed, lease))
         else:
-            async with host:
-                fetched = await fetch(self.http, feed, state, _now())
-            conclusion = await self._conclude(known, fetched)
-        await patiently(lambda: self._commit(lease, conclusion, started), stop)
-        self._report(feed, conclusion, time.time() - started)
+            conclusion = await self._fetch_and_conclude(known, claim)
+        await patiently(lambda: self._commit(claim, conclusion, started), stop)
+        self._report(known.feed, conclusion, time.time() - started)
 
-    async def _conclude(self, known: Known, fetched: Fetched) -> Conclusion:
-        pace, draw = self._pace(known.feed), random.random()  # noqa: S311  jitter, not a secret
+    async def _fetch_and_conclude(self, known: Known, claim: Claim) -> Conclusion:
+        fetched = await fetch(self.http, known.feed, known.state, _now())
+        if fetched.failure is Outcome.THROTTLED and claim.turn:
+            await self.hosts.slow_down(claim.turn.host, fetched.retry_after or self.pacing.pace.backoff)
         outcome = fetched.failure or self._known_body(known, fetched)
         if outcome is None:
             try:
@@ -134,8 +156,10 @@ class Poller:
                 outcome = Outcome.PARSE_ERROR
                 log.warning("feed.parse_error", feed=known.feed.name, error=repr(error)[:200])
             else:
-                return conclude_read(known, document, fetched, self.pacing.limits, pace, _now(), draw)
-        return conclude_unread(known, outcome, fetched, pace, _now(), draw)
+                self.storm.note(Outcome.NEW, time.time())
+                return conclude_read(known, document, fetched, self._around(known.feed, claim.lease))
+        around = replace(self._around(known.feed, claim.lease), storm=self.storm.note(outcome, time.time()))
+        return conclude_unread(known, outcome, fetched, around)
 
     @staticmethod
     def _known_body(known: Known, fetched: Fetched) -> Outcome | None:
@@ -143,23 +167,26 @@ class Poller:
             return Outcome.UNCHANGED
         return Outcome.SAME_BODY if known.state.body_hash == body_hash(fetched.body) else None
 
-    def _pace(self, feed: Feed) -> Pace:
-        pace = self.pacing.pace
-        return (
-            pace
-            if feed.interval_seconds is None
-            else Pace(feed.interval_seconds, pace.jitter, min(pace.backoff, feed.interval_seconds), pace.backoff_cap)
+    def _around(self, feed: Feed, lease: Lease) -> Around:
+        return Around(
+            now=_now(),
+            draw=random.random(),  # noqa: S311  jitter, not a secret
+            pace=replace(self.pacing.pace, fixed=feed.interval_seconds),
+            limits=self.pacing.limits,
+            expiries=lease.expiries,
         )
 
-    async def _commit(self, lease: Lease, conclusion: Conclusion, started: float) -> None:
+    async def _commit(self, claim: Claim, conclusion: Conclusion, started: float) -> None:
         """Entries, their place in the queue, seen window, validators and next due time: all or nothing."""
         seen = conclusion.seen.to_bytes() if conclusion.seen is not None else None
         commands = [
             *self.entries.save_commands(conclusion.entries),
             *self.queue.batch_commands([entry.id for entry in conclusion.entries]),
-            *self.feeds.state_commands(lease.member, conclusion.state, seen),
+            *self.feeds.state_commands(claim.lease.member, conclusion.state, seen, conclusion.record),
         ]
-        await self.due.commit(lease, next_at=time.time() + conclusion.next_after, commands=commands)
+        if claim.turn:
+            commands.append(self.hosts.leave_command(claim.turn))
+        await self.due.commit(claim.lease, next_at=time.time() + conclusion.next_after, commands=commands)
         metrics.FEED_POLL_SECONDS.observe(time.time() - started)
 
     @staticmethod
@@ -169,12 +196,15 @@ class Poller:
         metrics.ENTRIES.labels(result="seeded" if conclusion.outcome is Outcome.SEEDED else "passed").inc(
             conclusion.passed
         )
+        if conclusion.outcome is Outcome.IDENTITY_BREAK:
+            log.warning("feed.identity_break", feed=feed.name, marked_as_seen=conclusion.passed)
         log.info(
             "feed.polled",
             feed=feed.name,
             outcome=conclusion.outcome.value,
             new=len(conclusion.entries),
-            detail=conclusion.detail,
+            detail=conclusion.record.detail,
+            health=conclusion.state.health.value,
             seconds=round(seconds, 3),
         )
 

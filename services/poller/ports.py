@@ -6,8 +6,10 @@ from typing import Protocol
 from services.poller.parse import Document
 from shared.http import Response
 from shared.models.entry import Entry
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import FeedState, PollRecord
 from shared.store.due import Command, Lease
+from shared.store.feeds import StoredFeed
+from shared.store.hosts import Turn
 
 
 class HttpClient(Protocol):
@@ -28,11 +30,19 @@ class DueFeeds(Protocol):
 
 
 class Feeds(Protocol):
-    async def load(self, feed_id: str) -> tuple[Feed | None, FeedState, bytes | None]:
-        """The feed as configured (None: no longer), what polling learnt, and its seen window."""
+    async def load(self, feed_ids: Sequence[str]) -> list[StoredFeed]:
+        """In the order asked for, in one round trip."""
         ...
 
-    def state_commands(self, feed_id: str, state: FeedState, seen: bytes | None) -> Sequence[Command]: ...
+    def state_commands(
+        self, feed_id: str, state: FeedState, seen: bytes | None, record: PollRecord
+    ) -> Sequence[Command]: ...
+
+
+class Hosts(Protocol):
+    async def enter_many(self, hosts: Mapping[str, str]) -> dict[str, Turn]: ...
+    def leave_command(self, turn: Turn) -> Command: ...
+    async def slow_down(self, host: str, seconds: float) -> None: ...
 
 
 class Entries(Protocol):

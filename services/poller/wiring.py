@@ -17,6 +17,7 @@ from shared.store.connection import connect, connect_sync, readiness
 from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
+from shared.store.hosts import HostGovernor
 
 
 @asynccontextmanager
@@ -36,6 +37,12 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Polle
                 parser=parser,
                 due=due,
                 feeds=feeds,
+                hosts=HostGovernor(
+                    redis,
+                    concurrent=settings.poll_per_host,
+                    gap_seconds=settings.poll_host_gap_seconds,
+                    slot_seconds=settings.poll_lease_seconds,
+                ),
                 entries=EntryStore(sync_redis, retention_seconds=settings.entry_retention_seconds),
                 queue=JobQueue(
                     sync_redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds
@@ -63,10 +70,10 @@ def guarded_client(settings: Settings) -> GuardedClient:
 def pacing(settings: Settings) -> Pacing:
     return Pacing(
         concurrency=settings.poll_concurrency,
-        per_host=settings.poll_per_host,
         lease_seconds=settings.poll_lease_seconds,
         pace=Pace(
-            interval=settings.poll_interval_seconds,
+            least=settings.poll_interval_seconds,
+            most=max(settings.poll_interval_seconds, settings.poll_interval_max_seconds),
             jitter=settings.poll_jitter,
             backoff=settings.poll_backoff_seconds,
             backoff_cap=settings.poll_backoff_cap_seconds,

@@ -7,6 +7,7 @@ class Entry(Model):
     """What every later step knows of an item. Text is plain (no markup), whitespace folded.
 
     `id` is 16 hex digits derived from the feed and the item's identity (services.poller.identity), never from its date.
+    `change` n: the publisher has changed title or lead of an item for the n-th time; it is an entry of its own.
     """
 
     id: str
@@ -22,3 +23,4 @@ class Entry(Model):
     summary: str = ""
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
+    change: int = 0

@@ -60,24 +60,68 @@ class Feed(Model):
         return self.owner or self.name
 
 
+class FeedHealth(StrEnum):
+    """How a feed is doing. `slow`: it answers, but slowly or seldom; `disabled`: by its line, or gone for good;
+    `quarantined`: its polls never come to an end. The last two are looked at once a day."""
+
+    HEALTHY = "healthy"
+    SLOW = "slow"
+    FAILING = "failing"
+    DISABLED = "disabled"
+    QUARANTINED = "quarantined"
+
+    @property
+    def parked(self) -> bool:
+        return self in (FeedHealth.DISABLED, FeedHealth.QUARANTINED)
+
+
 class FeedState(Model):
-    """What the last polls taught. A feed never polled has the defaults."""
+    """What the last polls taught. A feed never polled has the defaults. Durations are in seconds."""
 
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
     seeded: bool = False
+
+    health: FeedHealth = FeedHealth.HEALTHY
+    health_reason: str = ""
+    health_since: UtcDatetime | None = None
     failures: int = 0
-    expiries: int = 0
+    failing_since: UtcDatetime | None = None
+    gone_times: int = 0
+    gone_since: UtcDatetime | None = None
+
+    moved_to: Annotated[str | None, Field(description="where permanent redirects led, the last time")] = None
+    moved_times: int = 0
+    moved_since: UtcDatetime | None = None
+    adopted_url: Annotated[str | None, Field(description="polled instead of the configured address")] = None
+
+    gap_seconds: Annotated[float | None, Field(description="the median between its last 20 entries")] = None
+    newest_at: UtcDatetime | None = None
+    floor_seconds: Annotated[float, Field(description="the publisher's wish: ttl, sy:, max-age, Expires")] = 0.0
+    hub: str | None = None
+    topic_url: str | None = None
+
     outcome: str | None = None
     polled_at: UtcDatetime | None = None
+    read_at: Annotated[UtcDatetime | None, Field(description="when a whole document was read last, not a 304")] = None
     changed_at: UtcDatetime | None = None
     next_due_at: UtcDatetime | None = None
     next_due_reason: str | None = None
 
 
-def state_name(enabled: bool, failures: int) -> str:
-    """The state under which a feed is counted and shown."""
-    if not enabled:
-        return "disabled"
-    return "failing" if failures else "healthy"
+class PollRecord(Model):
+    """One line of a feed's history."""
+
+    at: UtcDatetime
+    outcome: str
+    detail: str = ""
+    new: int = 0
+    seconds: float
+    next_after: float
+    next_reason: str
+
+
+def health_of(feed: Feed, state: FeedState) -> FeedHealth:
+    """The state under which a feed is counted and shown: its own line has the last word."""
+    return state.health if feed.enabled else FeedHealth.DISABLED

@@ -1,15 +1,30 @@
 """Feeds as configured, and what polling learnt about them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedHealth, FeedState, PollRecord
 from shared.store.due import Command, DueSet
 
 DUE_FEEDS = "feeds"
+
+
+# Enough to see a habit; a feed's state must stay small.
+POLLS_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeed:
+    """The feed as configured (None: no longer), what polling learnt, and its seen window."""
+
+    feed: Feed | None
+    state: FeedState
+    seen: bytes | None
 
 
 class FeedStore:
@@ -35,6 +50,7 @@ class FeedStore:
             await self.due.schedule({feed_id: now + draw.random() * spread_seconds for feed_id in added})
         if gone:
             await self.due.remove(gone)
+            await self.redis.hdel(keys.feeds_unwell(), *gone)
         return len(added), len(gone)
 
     async def _store(self, wanted: dict[str, Feed]) -> None:
@@ -48,28 +64,61 @@ class FeedStore:
         stored = await self.redis.hvals(keys.feeds())
         return sorted((Feed.model_validate_json(text) for text in stored), key=lambda feed: feed.name)
 
-    async def load(self, feed_id: str) -> tuple[Feed | None, FeedState, bytes | None]:
-        """One round trip: configuration (None: no longer configured), state, seen window."""
+    async def load(self, feed_ids: Sequence[str]) -> list[StoredFeed]:
+        """In the order asked for, in one round trip."""
+        if not feed_ids:
+            return []
+        names = [key(feed_id) for key in (keys.feed_state, keys.feed_seen) for feed_id in feed_ids]
         async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hget(keys.feeds(), feed_id)
-            pipe.mget(keys.feed_state(feed_id), keys.feed_seen(feed_id))
-            feed, (state, seen) = await pipe.execute()
-        return (
-            Feed.model_validate_json(feed) if feed else None,
-            FeedState.model_validate_json(state) if state else FeedState(),
-            seen,
-        )
+            pipe.hmget(keys.feeds(), list(feed_ids))
+            pipe.mget(names)
+            feeds, parts = await pipe.execute()
+        states, windows = parts[: len(feed_ids)], parts[len(feed_ids) :]
+        return [
+            StoredFeed(Feed.model_validate_json(feed) if feed else None, _state(state), seen)
+            for feed, state, seen in zip(feeds, states, windows, strict=True)
+        ]
+
+    async def unwell(self) -> Counter[FeedHealth]:
+        """How many feeds are in each state but healthy."""
+        stored = await self.redis.hvals(keys.feeds_unwell())
+        return Counter(FeedHealth(_text(name)) for name in stored)
+
+    async def history(self, feed_id: str) -> list[PollRecord]:
+        """The last polls, newest first."""
+        stored = await self.redis.lrange(keys.feed_polls(feed_id), 0, -1)
+        return [PollRecord.model_validate_json(text) for text in stored]
 
     async def states(self, feed_ids: Sequence[str]) -> list[FeedState]:
         """In the order asked for."""
         if not feed_ids:
             return []
         stored = await self.redis.mget([keys.feed_state(feed_id) for feed_id in feed_ids])
-        return [FeedState.model_validate_json(text) if text else FeedState() for text in stored]
+        return [_state(text) for text in stored]
 
     @staticmethod
-    def state_commands(feed_id: str, state: FeedState, seen: bytes | None) -> list[Command]:
+    def state_commands(
+        feed_id: str, state: FeedState, seen: bytes | None, record: PollRecord | None = None
+    ) -> list[Command]:
         """For the commit of a poll; `seen` None leaves the window as it is. Validators come last."""
         commands: list[Command] = [] if seen is None else [("SET", keys.feed_seen(feed_id), seen)]
+        if record is not None:
+            commands.append(("LPUSH", keys.feed_polls(feed_id), record.model_dump_json(exclude_defaults=True)))
+            commands.append(_unwell_command(feed_id, state.health))
+            commands.append(("LTRIM", keys.feed_polls(feed_id), 0, POLLS_KEPT - 1))
         commands.append(("SET", keys.feed_state(feed_id), state.model_dump_json(exclude_defaults=True)))
         return commands
+
+
+def _unwell_command(feed_id: str, health: FeedHealth) -> Command:
+    if health is FeedHealth.HEALTHY:
+        return ("HDEL", keys.feeds_unwell(), feed_id)
+    return ("HSET", keys.feeds_unwell(), feed_id, health.value)
+
+
+def _text(stored: bytes | str) -> str:
+    return stored if isinstance(stored, str) else stored.decode()
+
+
+def _state(text: bytes | str | None) -> FeedState:
+    return FeedState.model_validate_json(text) if text else FeedState()

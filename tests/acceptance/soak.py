@@ -85,6 +85,8 @@ def environment(home: Path, urls: list[str], interval: float) -> dict[str, str]:
         "TOCSIN_FEEDS_FILE": str(home / "feeds.yaml"),
         "TOCSIN_SUBSCRIPTIONS_FILE": str(home / "subscriptions.yaml"),
         "TOCSIN_POLL_INTERVAL_SECONDS": str(interval),
+        "TOCSIN_POLL_INTERVAL_MAX_SECONDS": str(interval),
+        "TOCSIN_POLL_HOST_GAP_SECONDS": str(min(1.0, interval / 50)),
         "TOCSIN_POLL_BACKOFF_SECONDS": str(min(60.0, interval / 2)),
         "TOCSIN_POLL_CONNECT_SECONDS": str(min(5.0, interval / 2)),
         "TOCSIN_POLL_READ_SECONDS": str(min(10.0, interval / 2)),
@@ -131,8 +133,9 @@ async def _inspect(url: str) -> tuple[dict[str, SeenWindow], dict[str, int]]:
         store = FeedStore(redis, due)
         windows, stuck = {}, 0
         for feed in await store.all():
-            _, state, seen = await store.load(feed.id)
-            windows[feed.name] = SeenWindow.from_bytes(seen)
+            (stored,) = await store.load([feed.id])
+            state = stored.state
+            windows[feed.name] = SeenWindow.from_bytes(stored.seen)
             stuck += state.polled_at is None or time.time() - state.polled_at.timestamp() > 180
         entries = sum([1 async for _ in redis.scan_iter("tocsin:entry:*", count=5000)])
         memory = (await redis.info("memory"))["used_memory"]

@@ -18,6 +18,7 @@ from redis import Redis
 from services.cli.__main__ import main
 from shared import keys
 from shared.config.feeds import load_feeds
+from shared.models.feed import FeedHealth
 from shared.models.story import Alert, Relation, Story
 from shared.queue import JobQueue
 from shared.store.due import Command
@@ -113,7 +114,12 @@ def test_feeds_are_listed_without_redis_with_a_remark(offline: Run) -> None:
 
 def test_feeds_are_listed_with_what_polling_learnt(online: Run, sync_redis: Redis) -> None:
     state = feed_state(
-        outcome="server_error", failures=2, polled_at=NOON, next_due_at=after(60), next_due_reason="backoff"
+        outcome="server_error",
+        health=FeedHealth.FAILING,
+        failures=2,
+        polled_at=NOON,
+        next_due_at=after(60),
+        next_due_reason="backoff",
     )
     for command in FeedStore.state_commands(feed().id, state, None):
         run_command(sync_redis, command)

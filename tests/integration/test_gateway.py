@@ -24,6 +24,7 @@ from services.gateway.app import create_app
 from services.gateway.wiring import is_loopback, listening, opened
 from shared import keys
 from shared.errors import ConfigError
+from shared.models.feed import FeedHealth
 from shared.models.story import Relation, Story
 from shared.queue import DeadLetter, JobQueue
 from shared.store.deliveries import DUE_DELIVERIES
@@ -78,7 +79,7 @@ async def test_feeds_are_shown_with_their_state_and_without_the_validators(
     )
     feeds = FeedStore(redis, DueSet(redis, DUE_FEEDS))
     await feeds.configure([good, bad, off], now=0.0, spread_seconds=1.0)
-    state = feed_state(etag='"v1"', failures=3, outcome="timeout", polled_at=NOON)
+    state = feed_state(etag='"v1"', health=FeedHealth.FAILING, failures=3, outcome="timeout", polled_at=NOON)
     for command in feeds.state_commands(bad.id, state, b"seen"):
         await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
     shown = await items(gateway, "/v1/feeds")

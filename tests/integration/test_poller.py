@@ -25,15 +25,15 @@ from shared.queue import JobQueue
 from shared.store.due import Command, DueSet, Lease
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
+from shared.store.hosts import HostGovernor
 from tests.factories import feed
 from tests.servers import HANG, Answer, Server, loopback_client, serving, until
 
 HOUR = 3600.0
 PACING = Pacing(
     concurrency=8,
-    per_host=8,
     lease_seconds=30,
-    pace=Pace(interval=HOUR, jitter=0, backoff=60, backoff_cap=6 * HOUR),
+    pace=Pace(least=HOUR, most=HOUR, jitter=0, backoff=60, backoff_cap=6 * HOUR),
     limits=Limits(seed_max_age_seconds=24 * HOUR, seed_max_entries=20, max_entries=1000),
 )
 
@@ -66,12 +66,13 @@ class House:
     due: DueSet
     feeds: FeedStore
 
-    def poller(self, pacing: Pacing = PACING) -> Poller:
+    def poller(self, pacing: Pacing = PACING, *, per_host: int = 8) -> Poller:
         return Poller(
             http=self.http,
             parser=ParsingHere(),
             due=self.due,
             feeds=self.feeds,
+            hosts=HostGovernor(self.redis, concurrent=per_host, gap_seconds=0.001, slot_seconds=30),
             entries=EntryStore(self.sync_redis, retention_seconds=3600),
             queue=JobQueue(self.sync_redis, batch_size=50),
             pacing=pacing,
@@ -82,7 +83,7 @@ class House:
         await self.feeds.configure(feeds, now=now - 1, spread_seconds=0)
 
     async def state(self, of: Feed) -> FeedState:
-        return (await self.feeds.load(of.id))[1]
+        return (await self.feeds.load([of.id]))[0].state
 
     async def poll(self, poller: Poller, of: Feed) -> FeedState:
         """One poll of a feed; its state after."""
@@ -323,10 +324,8 @@ async def test_who_has_lost_the_lease_commits_nothing(house: House, server: Serv
     server.answers(HANG, path="/rss")
     await house.configure(news)
     poller = house.poller(replace(PACING, lease_seconds=0.1))
-    (lease,) = await house.due.claim(1, 0.1)
-    late = asyncio.create_task(
-        poller._poll_patiently(lease, {server.url()[7:-1]: asyncio.Semaphore(1)}, asyncio.Event())
-    )
+    (claim,) = await poller._claim(1)
+    late = asyncio.create_task(poller._poll_patiently(claim, asyncio.Event()))
     await until(lambda: server.requests)
     await until(lambda: house.due.claim(1, 30))
     server.answers(rss("a"), path="/rss")
@@ -371,7 +370,7 @@ async def test_a_disabled_feed_is_not_polled(house: House, server: Server) -> No
 
 
 async def test_a_hung_host_does_not_hold_up_the_others(house: House, server: Server) -> None:
-    async with serving() as hung:
+    async with serving(host="127.0.0.2") as hung:
         stuck = [feed(url=hung.url(f"/{number}")) for number in range(20)]
         for of in stuck:
             hung.answers(HANG, path=of.url.removeprefix(hung.url("")))
@@ -384,7 +383,7 @@ async def test_a_hung_host_does_not_hold_up_the_others(house: House, server: Ser
         async def all_polled() -> bool:
             return all(state.polled_at for state in await house.feeds.states([of.id for of in well]))
 
-        async with running(house.poller(replace(PACING, per_host=4))):
+        async with running(house.poller(per_host=4)):
             await until(all_polled)
             assert len(hung.requests) == 4
 
@@ -397,7 +396,7 @@ async def test_a_feed_whose_polls_never_end_is_left_alone_for_a_while(house: Hou
         await until(lambda: house.due.claim(1, 0.001))
     await asyncio.sleep(0.01)
     state = await house.poll(house.poller(), news)
-    assert (state.outcome, state.failures, state.next_due_reason) == ("lease_expired", 3, "backoff")
+    assert (state.outcome, state.failures, state.next_due_reason) == ("lease_expired", 3, "daily_probe")
     assert not server.requests
     state = await house.poll(house.poller(), news)
     assert (state.outcome, state.failures) == ("seeded", 0)
@@ -471,8 +470,8 @@ async def test_the_seen_window_is_stored_with_the_rest(house: House, server: Ser
     server.answers(rss("a", "b"), path="/rss")
     await house.configure(news)
     await house.poll(house.poller(), news)
-    _, _, stored = await house.feeds.load(news.id)
-    assert len(SeenWindow.from_bytes(stored).days) == 4  # two keys, two aliases
+    (stored,) = await house.feeds.load([news.id])
+    assert len(SeenWindow.from_bytes(stored.seen).days) == 6  # of each: its key, its alias, what it says
 
 
 def test_every_error_of_a_fetch_is_an_outcome() -> None:

@@ -16,7 +16,7 @@ from shared.store.alerts import GROUP, AlertStream, Record
 from shared.store.deliveries import DeliveryStore, member, parts
 from shared.store.due import DueSet
 from shared.store.entries import EntryStore
-from shared.store.feeds import DUE_FEEDS, FeedStore
+from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
 from shared.store.stories import Change, StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
 
@@ -229,7 +229,7 @@ async def test_known_feeds_keep_their_due_times_and_old_ones_leave(feeds: FeedSt
     assert await feeds.configure([stays, *many(3)[2:]], now=2000, spread_seconds=0) == (1, 1)
     assert await feeds.due.next_at() == 2000
     assert await feeds.due.members() == {stays.id, many(3)[2].id}
-    assert (await feeds.load(leaves.id))[0] is None
+    assert (await feeds.load([leaves.id]))[0].feed is None
     assert await feeds.configure([stays], now=3000, spread_seconds=0) == (0, 1)
     assert await feeds.due.next_at() == 4000
 
@@ -242,7 +242,7 @@ async def test_a_feed_that_comes_back_is_remembered(feeds: FeedStore, redis: Red
     await feeds.configure([], now=1000, spread_seconds=0)
     assert (await feeds.all(), await feeds.due.members()) == ([], set())
     await feeds.configure([news], now=1000, spread_seconds=0)
-    assert await feeds.load(news.id) == (news, feed_state(etag='"e"'), b"0123456789")
+    assert await feeds.load([news.id]) == [StoredFeed(news, feed_state(etag='"e"'), b"0123456789")]
     assert await feeds.states([news.id, "unknown"]) == [feed_state(etag='"e"'), feed_state()]
 
 

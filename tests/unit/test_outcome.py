@@ -45,7 +45,7 @@ def test_only_304_is_unchanged() -> None:
 
 def test_a_poll_succeeded_when_it_learnt_what_the_feed_lists() -> None:
     succeeded = {outcome.value for outcome in Outcome if outcome.succeeded}
-    assert succeeded == {"new", "nothing_new", "unchanged", "same_body", "seeded"}
+    assert succeeded == {"new", "nothing_new", "unchanged", "same_body", "seeded", "identity_break"}
 
 
 def test_every_error_of_a_fetch_is_an_outcome() -> None:

@@ -15,7 +15,7 @@ from shared.config.feeds import add_feed, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
 from shared.config.problems import explain
 from shared.errors import ConfigError, RedisUnavailable, TocsinError
-from shared.models.feed import Feed, FeedKind, FeedState, state_name
+from shared.models.feed import Feed, FeedKind, FeedState, health_of
 from shared.settings import Settings
 
 app = typer.Typer(
@@ -139,7 +139,7 @@ def _polling(feed: Feed, state: FeedState) -> dict[str, object]:
 
 def _state(feed: Feed, state: FeedState) -> str:
     """As the poller counts it, but for a feed whose turn has not come."""
-    return "unpolled" if feed.enabled and state.outcome is None else state_name(feed.enabled, state.failures)
+    return "unpolled" if feed.enabled and state.outcome is None else health_of(feed, state).value
 
 
 def _show(feeds: tuple[Feed, ...], states: dict[str, FeedState] | None) -> None:
