@@ -14,12 +14,12 @@ def test_half_of_a_minutes_polls_without_network_are_a_storm() -> None:
 
 def test_a_few_polls_are_no_storm() -> None:
     storm = Storm()
-    assert not any([storm.note(Outcome.CONNECT_ERROR, second) for second in range(AT_LEAST - 1)])
+    assert not any(storm.note(Outcome.CONNECT_ERROR, second) for second in range(AT_LEAST - 1))
 
 
 def test_a_server_that_answers_with_an_error_is_no_sign_of_a_storm() -> None:
     storm = Storm()
-    assert not any([storm.note(Outcome.SERVER_ERROR, second) for second in range(3 * AT_LEAST)])
+    assert not any(storm.note(Outcome.SERVER_ERROR, second) for second in range(3 * AT_LEAST))
 
 
 def test_a_success_in_a_storm_counts_as_one() -> None:
