@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal
+from io import TextIOBase
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 from pydantic import SecretStr
@@ -57,14 +58,24 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
     structlog.configure(
         processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_StandardError())
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, *last], foreign_pre_chain=before))
     # The libraries' chatter is not ours: only their warnings are worth a line.
     logging.basicConfig(handlers=[handler], level=max(numeric, logging.WARNING), force=True)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+class _StandardError(TextIOBase):
+    """Whatever standard error is when a line is written: a cached logger must not outlive the stream it began with."""
+
+    def write(self, text: str, /) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

@@ -1,10 +1,12 @@
 """Fixtures for all tests. `redis` and `sync_redis` are one real private server a session, empty when a test begins."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
@@ -18,6 +20,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         yield runner.run(server.start())
         runner.run(server.stop())
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """For tests that set up the logs of a process: what comes after must not write to where they wrote."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ class Caretaker:
     """A context manager around a thread; the queue must have a connection of its own."""
 
     queue: JobQueue
+    look_every_seconds: float = LOOK_EVERY_SECONDS
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -30,7 +31,7 @@ class Caretaker:
         metrics.DEAD_LETTERS.set(len(self.queue.dead_letters()))
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_SECONDS):
+        while not self._stop.wait(self.look_every_seconds):
             try:
                 self.look()
             except StoreUnavailable as error:

@@ -20,6 +20,9 @@ FIRST_POLLS_SECONDS = 10.0
 log = get_logger()
 
 
+Stamp = tuple[int, int] | None
+
+
 @dataclass(slots=True)
 class FeedsFile:
     """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
@@ -27,10 +30,13 @@ class FeedsFile:
     path: Path
     store: FeedStore
     interval_seconds: float
+    look_every_seconds: float = LOOK_EVERY_SECONDS
     feeds: tuple[Feed, ...] = ()
+    _read: Stamp = None
 
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
+        self._read = self._stamp()  # first: what is written while we read is looked at again
         self.feeds = feeds = load_feeds(self.path)
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
         changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
@@ -40,20 +46,18 @@ class FeedsFile:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the file until `stop`."""
-        stamp = self._stamp()
         while not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
+                await asyncio.wait_for(stop.wait(), self.look_every_seconds)
             await self._count_states()
-            if (now := self._stamp()) == stamp:
+            if self._stamp() == self._read:
                 continue
-            stamp = now
             try:
                 await self.configure(stop)
             except ConfigError as error:
                 log.error("feeds.refused", problems=list(error.problems), in_force="the feeds before this change")
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _stamp(self) -> Stamp:
         try:
             found = self.path.stat()
         except OSError:

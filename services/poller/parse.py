@@ -77,8 +77,8 @@ def parse(body: bytes, base_url: str, charset: str | None = None) -> Document:
     Raises:
         NotAFeed: no item and nothing that looks like a feed was found.
     """
-    if body.lstrip(_BEFORE_JSON)[:1] == b"{":
-        document = _parse_fast(body, base_url)
+    if (stripped := body.lstrip(_BEFORE_JSON)).startswith(b"{"):
+        document = _parse_fast(stripped, base_url)
         if document is None:
             raise NotAFeed("JSON, but not a JSON Feed")
         return document
@@ -143,7 +143,7 @@ def _whole(reference: re.Match[bytes]) -> bytes:
     return b"&#xFFFD;" if 0xD800 <= number <= 0xDFFF else reference[0]
 
 
-def _document(feed: Mapping[str, Any], entries: list[Mapping[str, Any]], path: ParsePath, base_url: str) -> Document:
+def _document(feed: Mapping[str, Any], entries: list[dict[str, Any]], path: ParsePath, base_url: str) -> Document:
     items = (_item(entry, base_url) for entry in entries)
     return Document(
         items=tuple(item for item in items if item.title or item.url or item.guid),
@@ -153,9 +153,9 @@ def _document(feed: Mapping[str, Any], entries: list[Mapping[str, Any]], path: P
     )
 
 
-def _item(entry: Mapping[str, Any], base_url: str) -> Item:
+def _item(entry: dict[str, Any], base_url: str) -> Item:
     summary = entry.get("summary") or entry.get("description") or _first_content(entry)
-    guid, link = _clean(entry.get("id") or entry.get("guid")), _clean(entry.get("link"))
+    guid, link = _clean(entry.get("id") or entry.get("guid")), _clean(_link(entry))
     return Item(
         # One parser gives an item without a guid its link for one, the other does not.
         guid=None if guid == link else guid,
@@ -166,7 +166,13 @@ def _item(entry: Mapping[str, Any], base_url: str) -> Item:
     )
 
 
-def _first_content(entry: Mapping[str, Any]) -> object:
+def _link(entry: dict[str, Any]) -> object:
+    """The alternate link, which needs not say that it is one (RFC 4287, 4.2.7.2), wherever it stands among others."""
+    links = [link for link in entry.get("links") or () if link.get("rel") in (None, "alternate")]
+    return next((link["href"] for link in links if link.get("href")), entry.get("link"))
+
+
+def _first_content(entry: dict[str, Any]) -> object:
     content = entry.get("content")
     return content[0].get("value") if content else ""
 
@@ -211,15 +217,17 @@ def _without_markup(text: str) -> str:
     return " ".join(tree.itertext())
 
 
-def _moment(entry: Mapping[str, Any]) -> datetime | None:
-    parsed = entry.get("published_parsed") or entry.get("updated_parsed")
+def _moment(entry: dict[str, Any]) -> datetime | None:
+    # Of what is there: feedparser would warn that it gives out the one for the other.
+    stored = dict(entry)
+    parsed = stored.get("published_parsed") or stored.get("updated_parsed")
     if parsed:
         try:
             year, month, day, hour, minute, second = parsed[:6]
             return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except (ValueError, OverflowError):
             return None
-    stated = entry.get("published") or entry.get("updated")
+    stated = stored.get("published") or stored.get("updated")
     try:
         moment = datetime.fromisoformat(stated) if isinstance(stated, str) else None
         return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))

@@ -1,4 +1,4 @@
-"""Parsing in children that can be killed: 400 KB of `<!--` costs a lenient parser half a minute, and must not us.
+"""Parsing in children that can be killed: half a megabyte of unclosed tags costs a lenient parser seconds, not us.
 
 pebble's pool kills a child at the deadline and starts another; the standard library's cannot.
 """

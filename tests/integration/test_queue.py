@@ -15,7 +15,9 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from rq.utils import as_text
 
+from services.classifier.caretaker import Caretaker
 from shared import keys
+from shared.metrics import exposition
 from shared.queue import CLASSIFY_JOB, JobQueue, Remedied, batch_id, resolve_job, worker_name
 from shared.store.due import DueSet
 
@@ -272,3 +274,25 @@ def test_the_path_that_jobs_name_resolves() -> None:
 def test_a_worker_s_name_tells_its_process() -> None:
     assert worker_name() == worker_name()
     assert worker_name().split(".")[-2] == str(os.getpid())
+
+
+def test_the_caretaker_recovers_beside_the_work_and_counts_what_waits(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    queue.enqueue(["hang"])
+    die_at_work(redis_url, sync_redis)
+    queue.bury("dead", "reason")
+    with SyncRedis.from_url(redis_url) as own, Caretaker(JobQueue(own), look_every_seconds=0.01):
+        wait_until(lambda: queue.depth() == 1)
+        wait_until(lambda: b'tocsin_queue_depth{queue="classify"} 1.0' in exposition())
+        wait_until(lambda: b"tocsin_dead_letters 1.0" in exposition())
+
+
+def test_a_caretaker_outlives_a_redis_that_is_away() -> None:
+    with (
+        SyncRedis.from_url("unix:///nowhere/redis.sock") as nobody,
+        Caretaker(JobQueue(nobody), look_every_seconds=0.001) as caretaker,
+    ):
+        time.sleep(0.05)
+        assert caretaker._thread is not None
+        assert caretaker._thread.is_alive()

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -14,14 +13,7 @@ from tests.factories import SECRET, subscription
 KEY = SECRET.removeprefix("whsec_")
 
 
-@pytest.fixture(autouse=True)
-def unconfigured_after() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 
 def log_everything(style: LogFormat, level: str = "info") -> structlog.typing.FilteringBoundLogger:

@@ -1,0 +1,40 @@
+"""All rows, in a few minutes: what was measured, ours, the peer's, and the ratio.
+
+    python -m benchmarks.run [--corpus DIR] [--tiny]
+
+Each benchmark runs in a process of its own, one after another.
+"""
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from benchmarks import parsing, polling, queueing
+from benchmarks.measure import Row, table
+
+
+def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
+    """`tiny` only proves that everything runs."""
+    feeds, entries, rounds = (10, 10, 1) if tiny else (300, 300, 5)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn, max_tasks_per_child=1) as pool:
+        measured = (
+            pool.submit(polling.measure, feeds, rounds),
+            pool.submit(queueing.measure, entries, rounds),
+            pool.submit(parsing.measure, parsing.read_corpus(corpus), rounds),
+        )
+        return [row for future in measured for row in future.result()]
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--corpus", type=Path, help="feed documents to parse, one a file; else the demo's")
+    parser.add_argument("--tiny", action="store_true", help="only prove that everything runs")
+    print(table(rows(**vars(parser.parse_args(arguments)))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,90 @@
+"""Parsing in processes that can be killed, with documents that give reason to."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pebble import ProcessExpired
+
+from services.poller.parse import NotAFeed
+from services.poller.parsing import ParsingPool
+from tests.servers import until
+
+ROOT = Path(__file__).parents[2]
+FEED = b"<rss version='2.0'><channel><item><title>T</title></item></channel></rss>"
+SLOW = b"<rss version='2.0'><channel><item>" + b"<a>" * 500_000
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[ParsingPool]:
+    async with ParsingPool(1, 2.0) as started:
+        yield started
+
+
+async def test_a_document_comes_back_from_the_child_and_so_does_the_verdict_that_it_is_none(pool: ParsingPool) -> None:
+    document = await pool.parse(FEED, "https://news.example/rss")
+    assert [item.title for item in document.items] == ["T"]
+    with pytest.raises(NotAFeed, match="neither"):
+        await pool.parse(b"<html/>", "https://news.example/rss")
+
+
+async def test_a_document_that_takes_too_long_is_cut_short_and_the_next_is_read(pool: ParsingPool) -> None:
+    with pytest.raises(TimeoutError):
+        await pool.parse(SLOW, "https://news.example/rss")
+    assert (await pool.parse(FEED, "https://news.example/rss")).items
+
+
+async def test_a_child_that_is_killed_is_an_error_and_the_next_document_is_read() -> None:
+    async with ParsingPool(1, 20.0) as pool:
+        await pool.parse(FEED, "https://news.example/rss")
+        (child,) = children(os.getpid())
+        slow = pool._pool.schedule(time.sleep, args=(20,))
+        await until(slow.running)
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(ProcessExpired):
+            slow.result()
+        assert (await pool.parse(FEED, "https://news.example/rss")).items
+
+
+def children(parent: int) -> list[int]:
+    """Those that parse: multiprocessing's own helper is not one."""
+    found = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
+
+
+PARENT = """
+import asyncio, sys
+from services.poller.parsing import ParsingPool
+
+async def main():
+    async with ParsingPool(1, 20.0) as pool:
+        await pool.parse(b"<rss version='2.0'><channel/></rss>", "https://news.example/")
+        print("ready", flush=True)
+        await asyncio.sleep(60)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_the_children_of_a_killed_poller_end_with_it(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        (child,) = children(parent.pid)
+        parent.kill()
+    end = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and "\nState:\tZ" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < end, "the child lives on"
+        time.sleep(0.01)

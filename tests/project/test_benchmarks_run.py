@@ -1,0 +1,53 @@
+"""The benchmarks run, in the smallest size, and say what they should. Their numbers are nobody's business here."""
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measure import row, table
+from benchmarks.parsing import differences, read_corpus, report
+
+ROOT = Path(__file__).parent.parent.parent
+RATIO = re.compile(r"(?P<median>\d+\.\d\d) \((?P<least>\d+\.\d\d)–(?P<most>\d+\.\d\d)\)$")
+ROWS = [
+    "polling unchanged feeds: reader",
+    "polling unchanged feeds: aiohttp",
+    "queue and classifier: one job an entry",
+    "queue and classifier: one forked job an entry",
+    "parsing: feedparser",
+    "parsing: bare feedparser",
+]
+needs_reader = pytest.mark.skipif(
+    find_spec("reader") is None, reason="`reader`, the peer, comes with `make bench` only"
+)
+
+
+@needs_reader
+def test_one_command_measures_each_row() -> None:
+    # Not in this process: it forks, and handles signals.
+    command = [sys.executable, "-m", "benchmarks.run", "--tiny"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    ratios = {line.split("  ")[0]: found for line in run.stdout.splitlines() if (found := RATIO.search(line))}
+    assert list(ratios) == ROWS
+    assert all(0 < float(found["least"]) <= float(found["most"]) for found in ratios.values())
+
+
+def test_a_ratio_is_taken_within_its_round() -> None:
+    measured = row("work", "pieces/CPU s", 10, ours=[1.0, 2.0, 4.0], peer=[2.0, 6.0, 4.0], meaning="{:.1f} times")
+    assert measured.ratios == (2.0, 3.0, 1.0)
+    assert (measured.ours, measured.peer) == (5.0, 2.5)
+    assert "2.00 (1.00–3.00)\n    2.0 times" in table([measured])
+
+
+def test_feedparser_and_the_ladder_read_the_demo_alike() -> None:
+    assert report(read_corpus(), shown=1) == "10 feeds, 10 of them by the fast path; 0 read differently"
+
+
+def test_a_feed_that_only_one_of_the_two_reads_is_a_difference() -> None:
+    body = b'{"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": [{"id": "1", "title": "A"}]}'
+    assert [(found.what, found.ours, found.theirs) for found in differences("a.json", body)] == [("items", 1, 0)]
