@@ -51,7 +51,7 @@ def _key(
     return register
 
 
-# Leased due-sets. `name`: feeds, deliveries.
+# Leased due-sets. `name`: feeds, deliveries, websub.
 
 
 @_key("zset", "for ever", writer="store.due", readers="store.due")
@@ -186,6 +186,39 @@ def alerts() -> str:
 def delivery(subscription_id: str, story_id: str) -> str:
     """How far the subscription has been brought with the story, JSON."""
     return f"delivery:{subscription_id}:{story_id}"
+
+
+# Subscriptions at hubs (WebSub).
+
+
+@_key("hash", "a field: until the feed names no hub", writer="poller, in the commit of a poll", readers="poller")
+def websub_offers() -> str:
+    """Feed id → the hub and topic that the feed names, JSON."""
+    return "websub:offers"
+
+
+@_key("set", "a member: until a subscriber has seen it", writer="poller, in the commit of a poll", readers="poller")
+def websub_changes() -> str:
+    """Feeds whose offer has changed."""
+    return "websub:changes"
+
+
+@_key("string", "until the feed goes or names no hub", writer="poller, fenced by its lease", readers="poller, gateway")
+def websub_request(feed_id: str) -> str:
+    """What was asked of the feed's hub, with the secret that signs pushes, JSON."""
+    return f"websub:{feed_id}:request"
+
+
+@_key("hash", "40 days after the hub was last heard", writer="gateway", readers="poller, gateway")
+def websub_grant(callback_id: str) -> str:
+    """What the hub answered: lease or denial, and when it last pushed."""
+    return f"websub:{callback_id}:grant"
+
+
+@_key("stream", "1 h after the newest; a record: until it is read", writer="gateway", readers="poller")
+def websub_pushes(feed_id: str) -> str:
+    """Pushes that wait to be read, 8 at most: `body`, `content_type`, `url`."""
+    return f"websub:{feed_id}:pushes"
 
 
 def reference() -> str:
