@@ -188,6 +188,33 @@ def delivery(subscription_id: str, story_id: str) -> str:
     return f"delivery:{subscription_id}:{story_id}"
 
 
+# Hosts. `host`: as in a URL, in lower case, without its port.
+
+
+@_key("zset", "a member: TOCSIN_POLL_LEASE_SECONDS", writer="store.hosts (poller)", readers="store.hosts")
+def host_slots(host: str) -> str:
+    """Requests that run at the host, by when they count as dead."""
+    return f"host:{host}:slots"
+
+
+@_key("string", "until a minute after its time", writer="store.hosts (poller)", readers="store.hosts")
+def host_opens(host: str) -> str:
+    """No request to the host starts before this time."""
+    return f"host:{host}:opens"
+
+
+@_key("zset", "a member: until it gets in, or is late", writer="store.hosts (poller)", readers="store.hosts")
+def host_line(host: str) -> str:
+    """The feeds that wait for the host, in the order in which they lined up."""
+    return f"host:{host}:line"
+
+
+@_key("zset", "a member: until it gets in, or is late", writer="store.hosts (poller)", readers="store.hosts")
+def host_expected(host: str) -> str:
+    """The feeds that wait for the host, by when they were told to come back."""
+    return f"host:{host}:expected"
+
+
 # Subscriptions at hubs (WebSub).
 
 
