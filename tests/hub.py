@@ -78,7 +78,9 @@ class Hub:
 
 @asynccontextmanager
 async def running_hub() -> AsyncIterator[Hub]:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    # Connections that stay open would hold up the gateway, which ends first.
+    closing = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(trust_env=False, timeout=10, limits=closing) as http:
         hub = Hub(http)
         async with served(hub.asgi, "127.0.0.1", 0) as hub.port:
             yield hub
