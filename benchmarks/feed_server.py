@@ -1,10 +1,10 @@
 """A server of feeds that never change, cheap enough not to be what is measured.
 
-    python -m benchmarks.feed_server ADDRESSES
+    python -m benchmarks.feed_server FEEDS
 
-The first line printed is JSON: the servers' addresses, one a loopback address. Every other path than `/answered` is a
-feed with an ETag of its own; who brings it back gets 304. Each answer ends its connection, as polls that lie minutes
-apart find it. It ends when its standard input does.
+The first line printed is JSON: the feeds' URLs, each at a loopback address of its own, as most feeds have a host of
+their own. Every path but `/answered` is a feed with an ETag; who brings it back gets 304. Each answer ends its
+connection, as polls that lie minutes apart find it. The server ends when its standard input does.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections import Counter
 
 ITEMS = 20
 _DOCUMENT = """<?xml version="1.0" encoding="utf-8"?>
-<rss version="2.0"><channel><title>Feed {path}</title><link>http://feeds.example{path}</link>{items}</channel></rss>"""
+<rss version="2.0"><channel><title>A feed</title><link>http://feeds.example{path}</link>{items}</channel></rss>"""
 _ITEM = """<item><title>Item {number} of {path}</title><link>http://feeds.example{path}/{number}</link>
 <guid>http://feeds.example{path}/{number}</guid><pubDate>Mon, 03 Feb 2025 12:00:00 GMT</pubDate>
 <description>The council met on Monday and put the vote off until the spring, its speaker said.</description></item>"""
@@ -55,15 +55,15 @@ def _response(status: str, body: str, etag: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\n{kind}Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n".encode() + payload
 
 
-async def serve(addresses: int) -> None:
+async def serve(feeds: int) -> None:
     answered: Counter[int] = Counter()
-    hosts = [f"127.0.0.{last}" for last in range(1, addresses + 1)]
+    hosts = [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(feeds)]
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: FeedConnection(answered), hosts, 0, backlog=1000)
     names = [socket.getsockname() for socket in server.sockets]
     stop = asyncio.Event()
     loop.add_reader(sys.stdin, stop.set)
-    print(json.dumps([f"http://{host}:{port}" for host, port in names]), flush=True)
+    print(json.dumps([f"http://{host}:{port}/feed.xml" for host, port in names]), flush=True)
     await stop.wait()
     server.close()
 

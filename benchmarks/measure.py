@@ -104,18 +104,18 @@ def private_redis() -> Iterator[str]:
 
 @contextmanager
 def logging_as_in_production(service: str) -> Iterator[None]:
-    """One JSON line an event, rendered and written, though to nowhere. Once a process: loggers keep their file."""
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        with redirect_stderr(nowhere):
-            configure_logs(service, style="json")
+    """One JSON line an event, rendered and written, though to nowhere."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+        configure_logs(service, style="json")
         yield
 
 
 def progress(text: str) -> None:
     """A line that replaces itself, on a terminal only."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
+    terminal = sys.__stderr__
+    if terminal and terminal.isatty():
+        terminal.write(f"\r\033[K{text}")
+        terminal.flush()
 
 
 def table(rows: Sequence[Row]) -> str:

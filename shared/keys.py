@@ -51,7 +51,7 @@ def _key(
     return register
 
 
-# Leased due-sets. `name`: feeds, deliveries.
+# Leased due-sets. `name`: feeds, deliveries, websub.
 
 
 @_key("zset", "for ever", writer="store.due", readers="store.due")

@@ -31,6 +31,11 @@ DELIVERY_OLDEST_SECONDS = Gauge(
     "tocsin_delivery_oldest_pending_age_seconds", "How long the delivery that is most overdue has been due."
 )
 DEAD_LETTERS = Gauge("tocsin_dead_letters", "Entries set aside because they could not be classified.")
+WEBSUB_REQUESTS = Counter(
+    "tocsin_websub_requests", "Hubs asked for pushes, by why and how it ended.", ["reason", "outcome"]
+)
+WEBSUB_ANSWERS = Counter("tocsin_websub_answers", "What hubs said at a callback, by what we made of it.", ["result"])
+WEBSUB_PUSHES = Counter("tocsin_websub_pushes", "Pushes that arrived, by what became of them.", ["result"])
 BUILD_INFO = Gauge("tocsin_build_info", "Constant 1, labelled with the version.", ["version"])
 
 

@@ -35,6 +35,13 @@ def _redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _callback_url(url: str) -> str:
+    if not url.startswith(("https://", "http://")) or any(mark in url for mark in "?# "):
+        raise ValueError("an address that begins with https:// or http:// is needed, without ? and #")
+    return url.rstrip("/")
+
+
+CallbackUrl = Annotated[str, AfterValidator(_callback_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks), WithJsonSchema({"type": "string"})]
 Seconds = Annotated[float, Field(gt=0)]
@@ -69,6 +76,10 @@ class Settings(BaseSettings):
     )
     gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
     gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")
+
+    websub_callback_url: CallbackUrl | None = Field(
+        None, description="the gateway's public address, e.g. https://tocsin.example; set: hubs are asked for pushes"
+    )
 
     user_agent: HeaderText = Field(
         "Tocsin/0.1 (+https://github.com/tocsin-monitor/tocsin; feeds@tocsin.example)",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +24,21 @@ _COMMANDING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # C0
 def console() -> Console:
     """Standard output as it is now."""
     return Console(width=None if sys.stdout.isatty() else _UNCUT, highlight=False, markup=False, emoji=False)
+
+
+def show(thing: RenderableType) -> None:
+    """Print; into a pipe without the spaces that fill up lines."""
+    out = console()
+    with out.capture() as captured:
+        out.print(thing)
+    text = captured.get()
+    sys.stdout.write(text if out.is_terminal else re.sub(r" +$", "", text, flags=re.MULTILINE))
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """One line, however long: whoever copies it gets no breaks."""
+    console().print(plain(line), soft_wrap=True)
 
 
 def remark(text: str) -> None:
@@ -48,7 +63,6 @@ def plain(text: str) -> str:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, elastic: str) -> None:
     """One line a row; where the terminal is too narrow, the `elastic` column is cut first."""
-    out = console()
     lines = [[cell if isinstance(cell, Text) else Text(plain(_cell(cell))) for cell in row] for row in rows]
     made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for heading, *cells in zip(columns, *lines, strict=True):
@@ -56,8 +70,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, ela
         made.add_column(heading, no_wrap=True, overflow="ellipsis", width=width)
     for line in lines:
         made.add_row(*line)
-    _fit(made, columns.index(elastic), out.width)
-    out.print(made)
+    _fit(made, columns.index(elastic), console().width)
+    show(made)
 
 
 def _fit(made: Table, elastic: int, width: int) -> None:

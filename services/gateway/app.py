@@ -7,16 +7,21 @@ from starlette.types import ASGIApp
 from services.gateway.api.headers import WithHeaders, security_headers
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
+from services.gateway.api.websub import callbacks
 from services.gateway.gateway import Gateway
 from services.gateway.pages.board import STYLE_HASH, board
+from services.gateway.ports import Pushes
 
 STORIES_ON_BOARD = 30
 
 
-def create_app(gateway: Gateway) -> ASGIApp:
+def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
+    """With `pushes`, hubs are listened to as well."""
     # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
     app = FastAPI(title="Tocsin", version=gateway.version, docs_url=None, redoc_url=None)
     app.include_router(api(gateway))
+    if pushes is not None:
+        app.include_router(callbacks(pushes))
     answer_with_problems(app)
 
     @app.get("/", include_in_schema=False)

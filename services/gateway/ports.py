@@ -1,10 +1,12 @@
 """What the gateway needs from outside."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from shared.models.feed import Feed, FeedState
 from shared.models.story import Story
+from shared.models.websub import PushRequest, PushSubscription
 from shared.queue import DeadLetter
 from shared.store.alerts import Record
 from shared.store.due import Counts
@@ -33,3 +35,13 @@ class Queue(Protocol):
 
     def depth(self) -> int: ...
     def dead_letters(self) -> list[DeadLetter]: ...
+
+
+class Pushes(Protocol):
+    async def find(self, callback_id: str) -> PushSubscription | None: ...
+    async def verified(self, request: PushRequest, at: datetime, lease_expires_at: datetime) -> None: ...
+    async def denied(self, request: PushRequest, reason: str) -> None: ...
+
+    async def accept(self, request: PushRequest, body: bytes, content_type: str, now: datetime) -> bool:
+        """Whether it was stored; False if too many wait already."""
+        ...

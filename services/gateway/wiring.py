@@ -20,14 +20,16 @@ from shared.store.deliveries import DUE_DELIVERIES
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.stories import StoryReader
+from shared.store.websub import PushStore
 
 
 @asynccontextmanager
 async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
     """The application on this Redis, and the status beside it."""
-    async with opened(redis_url) as gateway:
+    async with opened(redis_url) as gateway, connect(redis_url, hurried=True) as redis:
+        pushes = PushStore(redis) if settings.websub_callback_url else None
         with StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)):
-            yield create_app(gateway)
+            yield create_app(gateway, pushes)
 
 
 @asynccontextmanager

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from services.poller.parse import Document
-from shared.http import Response
+from shared.http import Limits, Response
 from shared.models.entry import Entry
 from shared.models.feed import FeedState, PollRecord
+from shared.models.websub import PushOffer, PushRequest, PushSubscription
 from shared.store.due import Command, Lease
 from shared.store.feeds import StoredFeed
 from shared.store.hosts import Turn
@@ -51,3 +52,29 @@ class Entries(Protocol):
 
 class Queue(Protocol):
     def batch_commands(self, entry_ids: Sequence[str]) -> Sequence[Command]: ...
+
+
+class HubClient(Protocol):
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        limits: Limits | None = None,
+    ) -> Response: ...
+
+
+class DueHubs(Protocol):
+    async def claim(self, n: int, lease_seconds: float) -> list[Lease]: ...
+    async def renew(self, lease: Lease, lease_seconds: float, *, commands: Sequence[Command] = ()) -> Lease: ...
+    async def commit(self, lease: Lease, *, next_at: float | None, commands: Sequence[Command] = ()) -> None: ...
+
+
+class HubSubscriptions(Protocol):
+    async def schedule_changes(self, now: float) -> int: ...
+    async def offer(self, feed_id: str) -> PushOffer | None: ...
+    async def load(self, feed_id: str) -> PushSubscription | None: ...
+    def save_commands(self, request: PushRequest) -> Sequence[Command]: ...
+    def forget_commands(self, request: PushRequest) -> Sequence[Command]: ...

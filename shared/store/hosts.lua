@@ -45,7 +45,7 @@ local function start(at_host, who, token, gap, slot_seconds)
   redis.call('ZREM', at_host.expected, who)
   redis.call('ZADD', at_host.slots, precise(now + slot_seconds), token)
   keep_until(at_host.slots, now + slot_seconds)
-  close_until(at_host, now + gap/2)
+  close_until(at_host, now + gap)
 end
 
 -- The earliest time at which who stands behind `ahead` others could get in, and never before the one before it.

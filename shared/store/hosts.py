@@ -37,7 +37,10 @@ _SCRIPT = Path(__file__).with_name("hosts.lua").read_text("utf-8")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`wait` 0: go now, the slot is yours until `leave` or its expiry. Above 0: no slot; come back in so many seconds."""
+    """What a host answers.
+
+    `wait` 0: go now, the slot is yours until `leave` or its expiry. Above 0: no slot; come back in that many seconds.
+    """
 
     host: str
     token: str

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from services.cli import wiring
-from services.cli.render import console, facts, moment, plain, print_json
+from services.cli.render import facts, moment, plain, print_json, show
 from services.cli.wiring import Stores
 from shared.models.story import Story
 from shared.store.alerts import Record
@@ -75,8 +75,8 @@ def _spread(story: Story | None) -> dict[str, object]:
 
 
 def _show(record: Record, story: Story | None) -> None:
-    alert, out = record.alert, console()
+    alert = record.alert
     kind = Text(alert.type.value, "bold yellow")
-    out.print(Text.assemble(moment(alert.at), "  ", kind, "  ", (plain(alert.title), "bold")))
+    show(Text.assemble(moment(alert.at), "  ", kind, "  ", (plain(alert.title), "bold")))
     spread = {name: ", ".join(found) for name, found in _spread(story).items() if isinstance(found, list)}
-    out.print(facts([("reason", f"{alert.reason}: {alert.detail}"), ("story", alert.story_id), *spread.items()]))
+    show(facts([("reason", f"{alert.reason}: {alert.detail}"), ("story", alert.story_id), *spread.items()]))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from services.classifier.packs import load_matcher
 from services.cli.commands.topics import measure
-from services.cli.render import console, counted, print_json, print_table, remark
+from services.cli.render import counted, print_json, print_table, remark, say
 from shared.config.document import read_document
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
@@ -126,12 +126,10 @@ def _wrong(parts: Sequence[Part]) -> bool:
 
 
 def _show(parts: Sequence[Part]) -> None:
-    out = console()
     print_table(["part", "", "holds", "read from"], [_row(part) for part in parts], elastic="read from")
     for part in parts:
-        if part.problems:
-            out.print()
-            out.print("\n".join(part.problems), soft_wrap=True)
+        for line in ("", *part.problems) if part.problems else ():
+            say(line)
 
 
 def _row(part: Part) -> tuple[str, Text, str, str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli import wiring
-from services.cli.render import console, counted, moment, print_json, print_table
+from services.cli.render import counted, moment, print_json, print_table, say
 from shared.errors import TocsinError
 from shared.models.entry import Entry
 from shared.queue import DeadLetter, JobQueue
@@ -52,7 +52,7 @@ def _act(ids: list[str], everything: bool, done: str, act: Callable[[JobQueue, l
     with wiring.opened_backlog(wiring.settings()) as backlog:
         there = [letter.entry_id for letter in backlog.queue.dead_letters()]
         number = act(backlog.queue, there if everything else [entry_id for entry_id in there if entry_id in ids])
-    console().print(f"{done}: {counted(number, 'entry|entries')}")
+    say(f"{done}: {counted(number, 'entry|entries')}")
     if missing := [entry_id for entry_id in ids if entry_id not in there]:
         raise TocsinError(f"no dead letter: {', '.join(missing)}")
 

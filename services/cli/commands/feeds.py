@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from services.cli import wiring
-from services.cli.render import ahead, console, plain, print_json, print_table, remark
+from services.cli.render import ahead, print_json, print_table, remark, say
 from shared.config.feeds import add_feed, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
 from shared.config.problems import explain
@@ -61,7 +61,7 @@ def add(  # noqa: PLR0913  an option a line
     given: dict[str, object] = {"language": language, "country": country, "kind": kind, "tier": tier, "owner": owner}
     feed = _feed({"url": url, "name": name, "interval_seconds": interval, **given})
     add_feed(path, feed)
-    console().print(f"added {feed.name} to {path}; {SOON}", soft_wrap=True)
+    say(f"added {feed.name} to {path}; {SOON}")
 
 
 @app.command("remove")
@@ -69,7 +69,7 @@ def remove(feed: Annotated[str, typer.Argument(metavar="URL_OR_NAME")]) -> None:
     """Take a feed out of the file."""
     path = wiring.settings().feeds_file
     gone = remove_feed(path, feed)
-    console().print(f"removed {gone.name} ({gone.url}) from {path}; {SOON}", soft_wrap=True)
+    say(f"removed {gone.name} ({gone.url}) from {path}; {SOON}")
 
 
 @app.command("import")
@@ -83,14 +83,13 @@ def import_opml(
     path = wiring.settings().feeds_file
     reading = read_opml(file.read(MAX_BYTES + 1))
     known = {feed.url for feed in load_feeds(path)}
-    out = console()
     for feed in reading.feeds:
         if feed.url not in known:
             add_feed(path, feed)
-        out.print(f"{'known' if feed.url in known else 'added':9}{plain(feed.name)} ({feed.url})", soft_wrap=True)
+        say(f"{'known' if feed.url in known else 'added':9}{feed.name} ({feed.url})")
         known.add(feed.url)
     for reason in reading.skipped:
-        out.print(f"{'skipped':9}{plain(reason)}", soft_wrap=True)
+        say(f"{'skipped':9}{reason}")
 
 
 @app.command("export")

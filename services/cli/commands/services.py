@@ -29,7 +29,7 @@ def _up() -> None:
 
 
 def _demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the data, and say where.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Run on afterwards, until Ctrl-C.")] = False,
 ) -> None:
     """See it work, offline, on invented news."""
     raise typer.Exit(resolve_name(DEMO)(keep=keep))

@@ -1,6 +1,7 @@
 """`tocsin stories`: what was gathered under one alert, and why."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ from rich.text import Text
 
 from services.cli import wiring
 from services.cli.commands.topics import describe
-from services.cli.render import console, facts, moment, plain, print_json, print_table
+from services.cli.render import counted, facts, moment, plain, print_json, print_table, say, show
 from shared.errors import TocsinError
 from shared.models.story import Story
 
@@ -17,8 +18,8 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
-LIST_COLUMNS = ("updated", "id", "revision", "event", "articles", "sources", "languages", "title")
-ARTICLE_COLUMNS = ("said", "source", "language", "relation", "alike", "reason", "title", "address")
+NAMED_VOICES = 3
+COLUMNS = ("updated", "id", "revision", "event", "articles", "sources", "languages", "title")
 
 
 @app.command("list")
@@ -30,11 +31,11 @@ def list_stories(
     if json:
         print_json([_described(story) for story in stories])
     else:
-        print_table(LIST_COLUMNS, map(_row, stories), elastic="title")
+        print_table(COLUMNS, map(_row, stories), elastic="title")
 
 
 @app.command("show")
-def show(
+def show_story(
     story_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` and alerts name it.")], json: Json = False
 ) -> None:
     """Its revisions and claims, and why each article is there."""
@@ -78,24 +79,13 @@ def _row(story: Story) -> tuple[object, ...]:
 
 
 def _show(story: Story) -> None:
-    out = console()
-    out.print(Text(plain(story.title), "bold"))
-    out.print(facts(_facts(story)))
-    out.print()
-    articles = (
-        (
-            moment(article.moment),
-            article.source,
-            article.language,
-            article.relation.value,
-            f"{article.similarity:.2f}",
-            article.reason,
-            article.title,
-            article.url,
-        )
-        for article in story.articles
-    )
-    print_table(ARTICLE_COLUMNS, articles, elastic="title")
+    show(Text(plain(story.title), "bold"))
+    show(facts(_facts(story)))
+    for article in story.articles:
+        say("")
+        say(f"{article.relation.value}  {article.source} ({article.language or 'language unknown'}): {article.title}")
+        told = (("reason", article.reason), ("said", moment(article.moment)), ("address", article.url))
+        show(facts(told))
 
 
 def _facts(story: Story) -> list[tuple[str, object]]:
@@ -110,5 +100,9 @@ def _facts(story: Story) -> list[tuple[str, object]]:
         ("sources", ", ".join(sorted(story.sources))),
         ("languages", ", ".join(sorted(story.languages))),
         *((f"revision {r.number}", f"{moment(r.at)} {r.type.value}, {r.reason}: {r.detail}") for r in story.revisions),
-        *(("claim", f"{describe(claim)} ({', '.join(claim.sources)})") for claim in story.claims),
+        *(("claim", f"{describe(claim)} ({_voices(claim.sources)})") for claim in story.claims),
     ]
+
+
+def _voices(sources: Sequence[str]) -> str:
+    return ", ".join(sources) if len(sources) <= NAMED_VOICES else counted(len(sources), "source")

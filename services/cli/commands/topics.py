@@ -1,16 +1,17 @@
 """`tocsin topics`: what is watched, and what the classifier makes of a text."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from services.classifier.match import Topic
+from services.classifier.match import Matcher, Topic
 from services.classifier.packs import load_matcher
 from services.classifier.text import language_of
 from services.cli import wiring
-from services.cli.render import console, facts, highlighted, print_json, print_table, quoted
+from services.cli.render import facts, highlighted, print_json, print_table, quoted, say, show
 from shared.models.pack import TopicPack
 from shared.models.topic import Claim, TopicMatch
 
@@ -62,17 +63,26 @@ def try_text(
 ) -> None:
     """Judge a text as the classifier would; exit code 1 if not relevant."""
     text = f"{headline}\n{summary}"
-    matches = load_matcher(wiring.settings().topics_dir).match(text, language)
-    relevant, spoken = any(match.relevant for match in matches), language_of(text, language)
+    matcher = load_matcher(wiring.settings().topics_dir)
+    spoken = language_of(text, language) or _best_language(matcher, text)
+    matches = matcher.match(text, language or spoken)
+    relevant = any(match.relevant for match in matches)
     if json:
         judged = [match.model_dump(mode="json") for match in matches]
         print_json({"relevant": relevant, "language": spoken, "matches": judged})
-    elif matches:
-        for match in matches:
-            _show(match, text.rstrip("\n"))
     else:
-        console().print(f"not relevant: the actor of no topic is named (read as {spoken or 'an unknown language'})")
+        _show(matches, text.rstrip("\n"), spoken)
     raise typer.Exit(0 if relevant else 1)
+
+
+def _best_language(matcher: Matcher, text: str) -> str | None:
+    """For a text too short to tell its language, which a feed would declare: the one in which it says most."""
+    scores = {
+        language: max((match.score for match in matcher.match(text, language)), default=0.0)
+        for topic in matcher.topics
+        for language in measure(topic.pack).languages
+    }
+    return max(scores, key=lambda language: scores[language]) if any(scores.values()) else None
 
 
 def _described(topic: Topic) -> dict[str, object]:
@@ -94,12 +104,18 @@ def _row(topic: Topic, size: Measure) -> tuple[object, ...]:
     )
 
 
-def _show(match: TopicMatch, text: str) -> None:
-    out = console()
+def _show(matches: Sequence[TopicMatch], text: str, language: str | None) -> None:
+    if not matches:
+        say(f"not relevant: the actor of no topic is named (read as {language or 'any language'})")
+    for match in matches:
+        _show_match(match, text)
+
+
+def _show_match(match: TopicMatch, text: str) -> None:
     verdict = Text("relevant", "bold green") if match.relevant else Text("not relevant", "bold red")
-    out.print(Text.assemble(verdict, f" to {match.topic}: {match.reason}"))
-    out.print(highlighted(text, match.evidence, match.negative))
-    out.print(facts(_facts(match, text)))
+    show(Text.assemble(verdict, f" to {match.topic}: {match.reason}"))
+    show(highlighted(text, match.evidence, match.negative))
+    show(facts(_facts(match, text)))
 
 
 def _facts(match: TopicMatch, text: str) -> list[tuple[str, object]]:
@@ -119,9 +135,10 @@ def _facts(match: TopicMatch, text: str) -> list[tuple[str, object]]:
 
 
 def describe(claim: Claim, text: str = "") -> str:
-    """`casualties: about 4,000 killed; in Kursk; says Ukraine; claimed`, and the words it was read from."""
+    """`casualties: killed about 300 people; in kursk; says Ukraine; claimed`, and the words it was read from."""
     figure = None if claim.value is None else f"{claim.value:,.10g}"
-    number = " ".join(part for part in (claim.qualifier, figure, claim.unit, claim.role) if part)
+    role = claim.role if claim.role != claim.kind else None
+    number = " ".join(part for part in (role, claim.qualifier, figure, claim.unit) if part)
     place = f"in {claim.place}" if claim.place else None
     speaker = f"says {claim.attribution}" if claim.attribution else None
     parts = [part for part in (number, place, claim.time, speaker, claim.certainty.value) if part]
