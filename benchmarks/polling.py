@@ -66,9 +66,9 @@ def our_poller(runner: asyncio.Runner, settings: Settings, redis_url: str) -> It
     """A lap of the real poller: every feed becomes due, and is polled and committed."""
     stack = AsyncExitStack()
     try:
-        poller, watcher = runner.run(stack.enter_async_context(wired(settings, redis_url)))
-        runner.run(watcher.configure(asyncio.Event()))
-        yield lambda: runner.run(_poll_all(poller, watcher.store.due))
+        parts = runner.run(stack.enter_async_context(wired(settings, redis_url)))
+        runner.run(parts.feeds_file.configure(asyncio.Event()))
+        yield lambda: runner.run(_poll_all(parts.poller, parts.feeds_file.store.due))
     finally:
         runner.run(stack.aclose())
 

@@ -9,9 +9,8 @@ from shared.settings import Settings
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    async with wired(settings, redis_url(settings)) as (poller, watcher):
-        await watcher.configure(stop)
-        await asyncio.gather(poller.run(stop), watcher.run(stop))
+    async with wired(settings, redis_url(settings)) as parts:
+        await parts.run(stop)
 
 
 def main() -> int:

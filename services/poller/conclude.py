@@ -12,14 +12,14 @@ from services.poller.identity import Identity, SeenWindow, entry_id, identify
 from services.poller.outcome import Fetched, Outcome
 from services.poller.parse import Document, Item
 from services.poller.schedule import Habits, Next, Pace, Setback, next_regular, next_try
+from services.poller.websub import offered, slowed
 from shared.models.entry import Entry
 from shared.models.feed import Feed, FeedState, PollRecord
+from shared.models.websub import PushSubscription
 
 RHYTHM_OF = 20
 # A feed that is new as a whole has changed its guids or its address, not its news.
 BREAK_SHARE, BREAK_AT_LEAST = 0.8, 5
-# A push within a day shows that the hub is awake.
-PUSH_MEMORY = timedelta(hours=24)
 DETAIL = 200
 
 
@@ -46,7 +46,7 @@ class Around:
     """The circumstances of a poll.
 
     `draw` is a uniform random number in [0, 1); `expiries`: leases that ran out before; `storm`: the network is down;
-    `last_push`: when a hub last delivered.
+    `hubs`: WebSub is on; `subscription`: the feed's own at a hub.
     """
 
     now: datetime
@@ -55,7 +55,8 @@ class Around:
     limits: Limits
     expiries: int = 0
     storm: bool = False
-    last_push: datetime | None = None
+    hubs: bool = False
+    subscription: PushSubscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def conclude_read(known: Known, document: Document, fetched: Fetched, around: Ar
     )
     update = _read(known.state, document, fetched, around.now, overflow=listing.overflow)
     if entries:
-        update["changed_at"] = around.now
+        update |= {"changed_at": around.now} | ({"missed_at": around.now} if around.hubs and not fetched.pushed else {})
+    if around.hubs and not fetched.pushed:
+        update["push_offer"] = offered(fetched.link, document.hub, document.self_url, fetched.url)
     if listing.known:
         update |= _adoption(known.state, around.now)
     outcome = _outcome(known.state, broken, bool(entries))
@@ -142,13 +145,12 @@ def _read(
     gaps = [(newer - older).total_seconds() for newer, older in pairwise(dates[: RHYTHM_OF + 1])]
     update: dict[str, object] = {
         "seeded": True,
-        "read_at": now,
-        "gap_seconds": median(gaps) if gaps else None,
-        "newest_at": dates[0] if dates else None,
-        **_hints(state, fetched, document),
+        "newest_at": max(filter(None, (state.newest_at, dates[0] if dates else None)), default=None),
     }
-    if fetched.pushed:
+    if fetched.pushed and not overflow:
+        # It may hold only what is new: of the whole document it says nothing.
         return update
+    update |= {"read_at": now, "gap_seconds": median(gaps) if gaps else None, **_hints(state, fetched, document)}
     # After an overflow the rest must come with the next poll, so nothing may make the server say "unchanged".
     forgotten: dict[str, object] = {"etag": None, "last_modified": None, "body_hash": None}
     validators = _validators(FeedState(), fetched) | {"body_hash": body_hash(fetched.body)}
@@ -165,9 +167,7 @@ def _validators(before: FeedState, fetched: Fetched) -> dict[str, object]:
 def _hints(state: FeedState, fetched: Fetched, document: Document | None = None) -> dict[str, object]:
     """The publisher's wishes: headers may speak on a 304, too; the document speaks only when it comes."""
     stated = document.ttl_seconds or 0.0 if document else state.floor_seconds
-    hub = fetched.hub or (document.hub if document else None) or state.hub
-    topic_url = fetched.topic_url or (document.self_url if document else None) or state.topic_url
-    return {"floor_seconds": max(fetched.fresh, stated), "hub": hub, "topic_url": topic_url}
+    return {"floor_seconds": max(fetched.fresh, stated)}
 
 
 def _adoption(state: FeedState, now: datetime) -> dict[str, object]:
@@ -275,7 +275,9 @@ def _concluded(
 
 def _next(state: FeedState, outcome: Outcome, fetched: Fetched, around: Around) -> Next:
     if outcome.succeeded:
-        return next_regular(_habits(state, around), around.pace, around.draw)
+        then = next_regular(_habits(state, around), around.pace, around.draw)
+        paced = slowed(then.after, around.subscription, state.missed_at, around.now)
+        return Next(paced.interval, paced.reason) if paced.interval > then.after else then
     if around.storm:
         return replace(next_try(outcome, Setback(1), around.pace, around.draw), reason="network_down")
     row = (around.now - state.failing_since).total_seconds() if state.failing_since else 0.0
@@ -289,5 +291,4 @@ def _habits(state: FeedState, around: Around) -> Habits:
         gap=state.gap_seconds,
         age=(around.now - newest).total_seconds() if newest else None,
         floor=state.floor_seconds,
-        pushed=around.last_push is not None and around.now - around.last_push < PUSH_MEMORY,
     )

@@ -10,6 +10,7 @@ from services.poller.ports import HttpClient
 from shared.errors import FetchError
 from shared.http.headers import freshness_seconds, retry_after_seconds
 from shared.models.feed import Feed, FeedState
+from shared.store.websub import Push
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
@@ -34,7 +35,14 @@ async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -
         redirects=tuple(Redirect(hop.status, hop.url) for hop in response.redirects),
         fresh=freshness_seconds(response.headers, now),
         seconds=time.monotonic() - started,
+        link=response.headers.get("link"),
     )
+
+
+def pushed(push: Push) -> Fetched:
+    """What a hub sent, as if it had been fetched."""
+    charset = _charset(push.content_type)
+    return Fetched(status=200, body=push.body, url=push.url, charset=charset, detail="pushed", pushed=True)
 
 
 def _charset(content_type: str) -> str | None:

@@ -82,8 +82,7 @@ class Fetched:
     redirects: tuple[Redirect, ...] = ()
     fresh: float = 0.0
     seconds: float = 0.0
-    hub: str | None = None
-    topic_url: str | None = None
+    link: str | None = None
     pushed: bool = False
 
     @property

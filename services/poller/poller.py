@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from asyncio import FIRST_COMPLETED
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,12 +19,12 @@ from services.poller.conclude import (
     conclude_read,
     conclude_unread,
 )
-from services.poller.fetch import fetch
+from services.poller.fetch import fetch, pushed
 from services.poller.health import EXPIRIES_BORNE
 from services.poller.identity import SeenWindow
 from services.poller.outcome import Fetched, Outcome
 from services.poller.parse import NotAFeed
-from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Queue
+from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Pushes, Queue
 from services.poller.schedule import Pace
 from services.poller.storm import Storm
 from shared import metrics
@@ -34,9 +35,11 @@ from shared.store.due import Lease
 from shared.store.feeds import StoredFeed
 from shared.store.hosts import Turn, host_of
 from shared.store.patience import StoreUnavailable, patiently
+from shared.store.websub import Push
 
 # Short against any interval: a tick as long as the interval polls a 60-minute feed every 120 minutes.
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.25
+SHORTEST_REST = 0.005
 log = get_logger()
 
 
@@ -57,6 +60,7 @@ class Claim:
     lease: Lease
     stored: StoredFeed
     turn: Turn | None
+    push: Push | None = None
 
     @property
     def wait(self) -> float:
@@ -73,6 +77,7 @@ class Poller:
     entries: Entries
     queue: Queue
     pacing: Pacing
+    pushes: Pushes | None = None
     storm: Storm = field(default_factory=Storm)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -86,10 +91,20 @@ class Poller:
                 polls.add(task)
                 task.add_done_callback(polls.discard)
             if not claims:
-                await _wait(stop, TICK_SECONDS / 4)
+                await self._rest(polls, stop)
         for task in polls:
             task.cancel()
         await asyncio.gather(*polls, return_exceptions=True)
+
+    async def _rest(self, polls: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+        """Until the next feed is due, a place is free again, or a tick has passed."""
+        with suppress(*StoreUnavailable):
+            next_at = await self.due.next_at()
+            pause = TICK_SECONDS if next_at is None else min(TICK_SECONDS, max(SHORTEST_REST, next_at - time.time()))
+            stopping = asyncio.create_task(stop.wait())
+            full = len(polls) >= self.pacing.concurrency
+            await asyncio.wait({stopping, *(polls if full else ())}, timeout=pause, return_when=FIRST_COMPLETED)
+            stopping.cancel()
 
     async def _claim(self, n: int) -> list[Claim]:
         """Three round trips, however many feeds. Leases whose claim is lost on the way run out."""
@@ -102,7 +117,13 @@ class Poller:
                 if kept.feed and kept.feed.enabled and lease.expiries < EXPIRIES_BORNE
             }
         )
-        return [Claim(lease, kept, turns.get(lease.member)) for lease, kept in zip(leases, stored, strict=True)]
+        return [
+            Claim(lease, kept, turns.get(lease.member), await self._push(lease.member, kept))
+            for lease, kept in zip(leases, stored, strict=True)
+        ]
+
+    async def _push(self, feed_id: str, stored: StoredFeed) -> Push | None:
+        return await self.pushes.take(feed_id) if self.pushes and stored.state.push_offer else None
 
     async def _poll_patiently(self, claim: Claim, stop: asyncio.Event) -> None:
         lease = claim.lease
@@ -125,7 +146,7 @@ class Poller:
         if stored.feed is None or not stored.feed.enabled:
             await self.due.commit(lease, next_at=None)
             return
-        if claim.wait:
+        if claim.wait and claim.push is None:
             # Whoever waited here would hold a lease and a place that feeds of other hosts need.
             await self.due.commit(lease, next_at=started + claim.wait)
             return
@@ -134,11 +155,23 @@ class Poller:
             metrics.FEED_POLLS.labels(outcome=Outcome.LEASE_EXPIRED.value).inc()
         known = Known(stored.feed, stored.state, SeenWindow.from_bytes(stored.seen))
         if lease.expiries >= EXPIRIES_BORNE:
-            conclusion = conclude_expired(known, self._around(known.feed, lease))
+            conclusion = conclude_expired(known, await self._around(known, claim))
         else:
-            conclusion = await self._fetch_and_conclude(known, claim)
+            conclusion = await self._read_push(known, claim) or await self._fetch_and_conclude(known, claim)
         await patiently(lambda: self._commit(claim, conclusion, started), stop)
         self._report(known.feed, conclusion, time.time() - started)
+
+    async def _read_push(self, known: Known, claim: Claim) -> Conclusion | None:
+        """What a hub has sent, if it can be read; else None, and the feed is fetched."""
+        if claim.push is None:
+            return None
+        fetched = pushed(claim.push)
+        try:
+            document = await self.parser.parse(fetched.body, fetched.url, fetched.charset)
+        except Exception as error:  # noqa: BLE001  a hub's mistake is no fault of the feed
+            log.warning("push.unreadable", feed=known.feed.name, error=repr(error)[:200])
+            return None
+        return conclude_read(known, document, fetched, await self._around(known, claim))
 
     async def _fetch_and_conclude(self, known: Known, claim: Claim) -> Conclusion:
         fetched = await fetch(self.http, known.feed, known.state, _now())
@@ -157,8 +190,8 @@ class Poller:
                 log.warning("feed.parse_error", feed=known.feed.name, error=repr(error)[:200])
             else:
                 self.storm.note(Outcome.NEW, time.time())
-                return conclude_read(known, document, fetched, self._around(known.feed, claim.lease))
-        around = replace(self._around(known.feed, claim.lease), storm=self.storm.note(outcome, time.time()))
+                return conclude_read(known, document, fetched, await self._around(known, claim))
+        around = replace(await self._around(known, claim), storm=self.storm.note(outcome, time.time()))
         return conclude_unread(known, outcome, fetched, around)
 
     @staticmethod
@@ -167,13 +200,15 @@ class Poller:
             return Outcome.UNCHANGED
         return Outcome.SAME_BODY if known.state.body_hash == body_hash(fetched.body) else None
 
-    def _around(self, feed: Feed, lease: Lease) -> Around:
+    async def _around(self, known: Known, claim: Claim) -> Around:
         return Around(
             now=_now(),
             draw=random.random(),  # noqa: S311  jitter, not a secret
-            pace=replace(self.pacing.pace, fixed=feed.interval_seconds),
+            pace=replace(self.pacing.pace, fixed=known.feed.interval_seconds),
             limits=self.pacing.limits,
-            expiries=lease.expiries,
+            expiries=claim.lease.expiries,
+            hubs=self.pushes is not None,
+            subscription=await self.pushes.load(known.feed.id) if self.pushes and known.state.push_offer else None,
         )
 
     async def _commit(self, claim: Claim, conclusion: Conclusion, started: float) -> None:
@@ -186,7 +221,12 @@ class Poller:
         ]
         if claim.turn:
             commands.append(self.hosts.leave_command(claim.turn))
-        await self.due.commit(claim.lease, next_at=time.time() + conclusion.next_after, commands=commands)
+        if claim.push and self.pushes:
+            commands += self.pushes.done_commands(claim.push)
+        if self.pushes and conclusion.state.push_offer != claim.stored.state.push_offer:
+            commands += self.pushes.offer_commands(claim.lease.member, conclusion.state.push_offer)
+        wait = 0.0 if claim.push and claim.push.more else conclusion.next_after
+        await self.due.commit(claim.lease, next_at=time.time() + wait, commands=commands)
         metrics.FEED_POLL_SECONDS.observe(time.time() - started)
 
     @staticmethod
@@ -211,10 +251,3 @@ class Poller:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

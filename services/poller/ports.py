@@ -11,6 +11,7 @@ from shared.models.websub import PushOffer, PushRequest, PushSubscription
 from shared.store.due import Command, Lease
 from shared.store.feeds import StoredFeed
 from shared.store.hosts import Turn
+from shared.store.websub import Push
 
 
 class HttpClient(Protocol):
@@ -52,6 +53,13 @@ class Entries(Protocol):
 
 class Queue(Protocol):
     def batch_commands(self, entry_ids: Sequence[str]) -> Sequence[Command]: ...
+
+
+class Pushes(Protocol):
+    async def take(self, feed_id: str) -> Push | None: ...
+    async def load(self, feed_id: str) -> PushSubscription | None: ...
+    def done_commands(self, push: Push) -> Sequence[Command]: ...
+    def offer_commands(self, feed_id: str, offer: PushOffer | None) -> Sequence[Command]: ...
 
 
 class HubClient(Protocol):

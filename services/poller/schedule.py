@@ -15,9 +15,6 @@ GAP_SHARE = 0.25
 AGE_SHARE = 0.05
 # A feed that has failed for so long is still looked at once a day: nothing is dropped silently.
 FORLORN_AFTER_SECONDS = 7 * DAY_SECONDS
-# What a hub pushes need not be polled for often; but hubs forget, so polling never stops.
-PUSH_FACTOR = 4.0
-PUSH_CAP_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +34,12 @@ class Habits:
     """What is known of a feed's rhythm, in seconds.
 
     `gap`: the median between its last 20 entries; `age`: of its newest entry, None if it has none; `floor`: the
-    publisher's wish (Cache-Control, Expires, ttl, sy:), 0 for none; `pushed`: whether a hub delivers.
+    publisher's wish (Cache-Control, Expires, ttl, sy:), 0 for none.
     """
 
     gap: float | None = None
     age: float | None = None
     floor: float = 0.0
-    pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +67,6 @@ class Next:
 def next_regular(habits: Habits, pace: Pace, draw: float) -> Next:
     """When to come back after a success; `draw` is a uniform random number in [0, 1)."""
     chosen = Next(pace.fixed, "fixed") if pace.fixed is not None else _by_habit(habits, pace)
-    if habits.pushed:
-        chosen = Next(max(chosen.after, min(PUSH_CAP_SECONDS, chosen.after * PUSH_FACTOR)), "pushed")
     return _jittered(chosen, pace, draw)
 
 

@@ -1,13 +1,16 @@
 """The poller's composition root."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from services.poller.conclude import Limits
 from services.poller.feeds_file import FeedsFile
 from services.poller.parsing import ParsingPool
 from services.poller.poller import Pacing, Poller
 from services.poller.schedule import Pace
+from services.poller.subscriber import Subscriber
 from shared.http import GuardedClient
 from shared.http import Limits as HttpLimits
 from shared.queue import JobQueue
@@ -18,14 +21,32 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.hosts import HostGovernor
+from shared.store.websub import DUE_WEBSUB, PushStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`subscriber` only where WebSub is on."""
+
+    poller: Poller
+    feeds_file: FeedsFile
+    subscriber: Subscriber | None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Raises ConfigError for a feeds file that is wrong from the start."""
+        await self.feeds_file.configure(stop)
+        asking = [self.subscriber.run(stop)] if self.subscriber else []
+        await asyncio.gather(self.poller.run(stop), self.feeds_file.run(stop), *asking)
 
 
 @asynccontextmanager
-async def wired(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Poller, FeedsFile]]:
-    """A poller on this Redis, and the feeds file that it follows."""
+async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
+    """Everything that runs in a poller's process."""
     redis, sync_redis = connect(redis_url), connect_sync(redis_url)
     due = DueSet(redis, DUE_FEEDS)
     feeds = FeedStore(redis, due)
+    callback_url = settings.websub_callback_url
+    pushes = PushStore(redis) if callback_url else None
     async with (
         redis,
         guarded_client(settings) as http,
@@ -48,8 +69,13 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Polle
                     sync_redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds
                 ),
                 pacing=pacing(settings),
+                pushes=pushes,
             )
-            yield poller, FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds)
+            yield Parts(
+                poller,
+                FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds),
+                Subscriber(http, DueSet(redis, DUE_WEBSUB), pushes, callback_url) if pushes and callback_url else None,
+            )
         sync_redis.close()
 
 

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from shared.models.base import Model, UtcDatetime
+from shared.models.base import HttpUrl, Model, UtcDatetime
+from shared.models.websub import PushOffer
 
 
 class FeedKind(StrEnum):
@@ -22,14 +22,6 @@ class FeedKind(StrEnum):
     AGGREGATOR = "aggregator"
 
 
-def _http_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in url):
-        raise ValueError("an absolute http:// or https:// address is needed")
-    return url
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$", description="BCP 47, e.g. uk or zh-Hant")]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, e.g. UA")]
 
@@ -99,8 +91,10 @@ class FeedState(Model):
     gap_seconds: Annotated[float | None, Field(description="the median between its last 20 entries")] = None
     newest_at: UtcDatetime | None = None
     floor_seconds: Annotated[float, Field(description="the publisher's wish: ttl, sy:, max-age, Expires")] = 0.0
-    hub: str | None = None
-    topic_url: str | None = None
+    push_offer: Annotated[PushOffer | None, Field(description="the hub it names, while WebSub is on")] = None
+    missed_at: Annotated[UtcDatetime | None, Field(description="when a fetch last brought what no hub had pushed")] = (
+        None
+    )
 
     outcome: str | None = None
     polled_at: UtcDatetime | None = None

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from shared.models.base import Model, UtcDatetime
-from shared.models.feed import HttpUrl
+from shared.models.base import HttpUrl, Model, UtcDatetime
 from shared.models.story import AlertType
 from shared.models.topic import Severity, Tier
 

@@ -10,8 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.models.base import Model, UtcDatetime
-from shared.models.feed import HttpUrl
+from shared.models.base import HttpUrl, Model, UtcDatetime
 
 
 class PushState(StrEnum):

@@ -66,13 +66,13 @@ class House:
     due: DueSet
     feeds: FeedStore
 
-    def poller(self, pacing: Pacing = PACING, *, per_host: int = 8) -> Poller:
+    def poller(self, pacing: Pacing = PACING, *, per_host: int = 8, gap: float = 0.001) -> Poller:
         return Poller(
             http=self.http,
             parser=ParsingHere(),
             due=self.due,
             feeds=self.feeds,
-            hosts=HostGovernor(self.redis, concurrent=per_host, gap_seconds=0.001, slot_seconds=30),
+            hosts=HostGovernor(self.redis, concurrent=per_host, gap_seconds=gap, slot_seconds=30),
             entries=EntryStore(self.sync_redis, retention_seconds=3600),
             queue=JobQueue(self.sync_redis, batch_size=50),
             pacing=pacing,
@@ -383,7 +383,7 @@ async def test_a_hung_host_does_not_hold_up_the_others(house: House, server: Ser
         async def all_polled() -> bool:
             return all(state.polled_at for state in await house.feeds.states([of.id for of in well]))
 
-        async with running(house.poller(per_host=4)):
+        async with running(house.poller(per_host=4, gap=0.05)):
             await until(all_polled)
             assert len(hung.requests) == 4
 

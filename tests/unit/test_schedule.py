@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from services.poller.outcome import Outcome
 from services.poller.schedule import (
-    PUSH_FACTOR,
     RETRY_AFTER_CAP_SECONDS,
     Habits,
     Next,
@@ -38,8 +37,6 @@ def test_after_a_success_the_interval_passes_give_or_take_the_jitter() -> None:
         (Habits(gap=4000, age=40_000, floor=3000), Next(3000, "publisher")),
         (Habits(gap=1e6), Next(3600, "most")),
         (Habits(floor=1e6), Next(3600, "most")),
-        (Habits(gap=4000, pushed=True), Next(4000, "pushed")),
-        (Habits(gap=1e6, pushed=True), Next(14_400, "pushed")),
     ],
 )
 def test_a_feed_is_polled_by_its_rhythm_its_silence_or_its_publishers_wish(habits: Habits, then: Next) -> None:
@@ -55,12 +52,12 @@ def test_a_feed_that_is_parked_or_forlorn_is_looked_at_once_a_day() -> None:
         assert next_try(Outcome.GONE, setback, PACE, 0.5) == Next(86_400, "daily_probe")
 
 
-@given(st.none() | st.floats(0, 1e9), st.none() | st.floats(0, 1e9), st.floats(0, 1e9), st.booleans(), DRAWS)
+@given(st.none() | st.floats(0, 1e9), st.none() | st.floats(0, 1e9), st.floats(0, 1e9), DRAWS)
 def test_a_healthy_feed_is_never_polled_too_often_nor_forgotten(
-    gap: float | None, age: float | None, floor: float, pushed: bool, draw: float
+    gap: float | None, age: float | None, floor: float, draw: float
 ) -> None:
-    then = next_regular(Habits(gap, age, floor, pushed), PACE, draw)
-    assert 0.9 * PACE.least <= then.after <= 1.1 * PACE.most * (PUSH_FACTOR if pushed else 1)
+    then = next_regular(Habits(gap, age, floor), PACE, draw)
+    assert 0.9 * PACE.least <= then.after <= 1.1 * PACE.most
 
 
 def test_the_wait_doubles_with_each_failure_up_to_the_cap() -> None:

@@ -8,8 +8,7 @@ from xml.sax.saxutils import escape
 
 from pydantic import Field
 
-from shared.models.base import Model
-from shared.models.feed import HttpUrl
+from shared.models.base import HttpUrl, Model
 
 _MOMENT = re.compile(r"<(?P<tag>[\w:]+)>\{minus:(?P<minutes>\d+)\}</")
 _RFC822_TAGS = frozenset({"pubDate", "lastBuildDate"})
