@@ -93,32 +93,41 @@ def _row(peer: str, feeds: int, ours: Sequence[float], theirs: Sequence[float]) 
 def differences(name: str, body: bytes) -> Iterator[Difference]:
     """In what the two read a feed differently."""
     document = ours(body)
-    mine = document.items if document else ()
-    peers = [_peer_item(entry) for entry in theirs(body)["entries"]]
+    mine = [_comparable(item) for item in document.items] if document else []
+    peers = [_comparable(_peer_item(entry)) for entry in theirs(body)["entries"]]
     if len(mine) != len(peers):
         yield Difference(name, None, "items", len(mine), len(peers))
         return
-    for place, (item, peer) in enumerate(zip(map(_to_the_second, mine), peers, strict=True)):
+    for place, (item, peer) in enumerate(zip(mine, peers, strict=True)):
         for what in ("guid", "url", "title", "published"):
             if getattr(item, what) != getattr(peer, what):
                 yield Difference(name, place, what, getattr(item, what), getattr(peer, what))
 
 
-def _to_the_second(item: Item) -> Item:
-    return replace(item, published=item.published and item.published.replace(microsecond=0))
+def _comparable(item: Item) -> Item:
+    """To the second, and without a guid that only repeats the link: some parsers make one out of the other."""
+    guid = None if item.guid and _absolute(item.guid) == item.url else item.guid
+    return replace(item, guid=guid, published=item.published and item.published.replace(microsecond=0))
 
 
 def _peer_item(entry: Mapping[str, Any]) -> Item:
-    """feedparser's item in the ladder's terms: text plain and cut, links absolute, a guid that is the link is none."""
-    guid, link = entry.get("id"), entry.get("link")
+    """feedparser's item in the ladder's terms: text plain and cut, links absolute."""
+    link = entry.get("link")
     date = "updated_parsed" if "updated_parsed" in entry and not entry.get("published_parsed") else "published_parsed"
     return Item(
-        guid=None if guid == link else guid or None,
-        url=urljoin(BASE_URL, link) if link else None,
+        guid=entry.get("id") or None,
+        url=_absolute(link) if link else None,
         title=plain(entry.get("title", ""))[:MAX_TITLE],
         summary="",
         published=_moment(entry.get(date)),
     )
+
+
+def _absolute(address: str) -> str:
+    try:
+        return urljoin(BASE_URL, address)
+    except ValueError:
+        return address
 
 
 def _moment(parsed: struct_time | None) -> datetime | None:

@@ -27,6 +27,7 @@ EXIT_CODES = {
     2: "a wrong option, setting or file; the message names it and says what is allowed",
     3: "no Redis",
     4: "another Tocsin runs on the same data",
+    5: "several feeds were found, and printed; name one of them",
     130: "interrupted by Ctrl-C",
 }
 

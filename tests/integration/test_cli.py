@@ -138,9 +138,11 @@ def test_json_stays_json_without_redis(offline: Run) -> None:
 
 
 def test_a_feed_is_added_and_removed_and_comments_stay(offline: Run, feeds_file: Path) -> None:
-    ran = offline("feeds", "add", "https://new.example/atom", "--name", "Neu", "--kind", "agency", "--country", "DE")
+    words = ["https://new.example/atom", "--offline", "--name", "Neu", "--kind", "agency", "--country", "DE"]
+    ran = offline("feeds", "add", *words)
     assert ran.code == 0
-    assert ran.out == f"added Neu to {feeds_file}; a running Tocsin follows the file within seconds\n"
+    said = f"added Neu (https://new.example/atom) to {feeds_file}; a running Tocsin follows the file within seconds\n"
+    assert ran.out == said
     assert load_feeds(feeds_file)[-1] == feed(
         url="https://new.example/atom", name="Neu", language=None, kind="agency", country="DE"
     )

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.text import Text
 
 from services.cli import wiring
 from services.cli.render import ahead, print_json, print_table, remark, say
 from shared.config.feeds import add_feed, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
-from shared.config.problems import explain
-from shared.errors import ConfigError, RedisUnavailable, TocsinError
+from shared.errors import RedisUnavailable, TocsinError
 from shared.models.feed import Feed, FeedKind, FeedState, health_of
 from shared.settings import Settings
 
@@ -22,7 +20,6 @@ app = typer.Typer(
     help="List and change what is polled.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
-OPTIONS = {"url": "URL", "interval_seconds": "--interval"}
 STYLES = {"healthy": "green", "failing": "red", "disabled": "dim", "unpolled": ""}
 COLUMNS = ("name", "language", "country", "kind", "tier", "state", "last outcome", "next due", "why then")
 SOON = "a running Tocsin follows the file within seconds"
@@ -46,22 +43,30 @@ def list_feeds(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
 
 @app.command("add")
 def add(  # noqa: PLR0913  an option a line
-    url: Annotated[str, typer.Argument(metavar="URL", help="The feed itself, not the page that links to it.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that has some.")],
     *,
-    name: Annotated[str, typer.Option(help="As the publisher writes it.")],
-    language: Annotated[str | None, typer.Option(help="BCP 47, e.g. uk.")] = None,
+    name: Annotated[str | None, typer.Option(help="As the publisher writes it; else the feed's title.")] = None,
+    language: Annotated[str | None, typer.Option(help="BCP 47, e.g. uk; else as the feed states.")] = None,
     country: Annotated[str | None, typer.Option(help="ISO 3166-1, e.g. UA.")] = None,
     kind: Annotated[FeedKind, typer.Option(metavar="KIND", help=f"One of {', '.join(FeedKind)}.")] = FeedKind.ONLINE,
     tier: Annotated[int, typer.Option(help="1: first-hand, 3: follows others.")] = 2,
     owner: Annotated[str | None, typer.Option(help="The publisher, if it has several feeds.")] = None,
     interval: Annotated[float | None, typer.Option(help="Seconds between polls, if not as usual.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Of several feeds, take the likeliest.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Add the address as it is; needs --name.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Add a feed to the file."""
-    path = wiring.settings().feeds_file
+    """Add a feed to the file, or the feed of a page."""
+    from services.cli.adding import add_address  # noqa: PLC0415  parsers take long to load, and nothing else needs them
+
     given: dict[str, object] = {"language": language, "country": country, "kind": kind, "tier": tier, "owner": owner}
-    feed = _feed({"url": url, "name": name, "interval_seconds": interval, **given})
-    add_feed(path, feed)
-    say(f"added {feed.name} to {path}; {SOON}")
+    given |= {"url": url, "name": name, "interval_seconds": interval}
+    settings = wiring.settings()
+    feed = add_address(settings, given, yes=yes, offline=offline, json=json)
+    if json:
+        print_json({"added": _identified(feed), "candidates": []})
+    else:
+        say(f"added {feed.name} ({feed.url}) to {settings.feeds_file}; {SOON}")
 
 
 @app.command("remove")
@@ -113,22 +118,13 @@ async def _states(settings: Settings, feeds: tuple[Feed, ...]) -> dict[str, Feed
     return {feed.id: state for feed, state in zip(feeds, states, strict=True)}
 
 
-def _feed(given: dict[str, object]) -> Feed:
-    try:
-        return Feed.model_validate(given)
-    except ValidationError as error:
-        schema = Feed.model_json_schema()
-        problems = [explain(detail, schema) for detail in error.errors(include_url=False)]
-        raise ConfigError(*(f"{_option(str(problem.location[0]))}: {problem.text}" for problem in problems)) from None
-
-
-def _option(field: str) -> str:
-    return OPTIONS.get(field, f"--{field}")
-
-
 def _described(feed: Feed, state: FeedState | None) -> dict[str, object]:
     """`polling` is null where no Redis could be asked."""
-    return {"id": feed.id, **feed.model_dump(mode="json"), "polling": state and _polling(feed, state)}
+    return {**_identified(feed), "polling": state and _polling(feed, state)}
+
+
+def _identified(feed: Feed) -> dict[str, object]:
+    return {"id": feed.id, **feed.model_dump(mode="json")}
 
 
 def _polling(feed: Feed, state: FeedState) -> dict[str, object]:
