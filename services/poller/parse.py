@@ -48,14 +48,23 @@ def parse(body: bytes, base_url: str, charset: str | None = None) -> Document:
         document = document and replace(document, path=ParsePath.MENDED)
     if document and document.items:
         return document
-    if len(body) > MAX_FORGIVEN_BYTES or body.count(b"<") > MAX_FORGIVEN_TAGS:
-        raise NotAFeed("malformed or without items, and too large to be forgiven")
-    return read_leniently(body, base_url)
+    try:
+        return _forgivingly(body, base_url)
+    except NotAFeed:
+        if document:
+            return document
+        raise
 
 
 def _strictly(body: bytes, base_url: str) -> Document | None:
     root = _root(body)
     return None if root is None else read_tree(root, base_url, b"xml:base" in body)
+
+
+def _forgivingly(body: bytes, base_url: str) -> Document:
+    if len(body) > MAX_FORGIVEN_BYTES or body.count(b"<") > MAX_FORGIVEN_TAGS:
+        raise NotAFeed("malformed, and too large to be forgiven")
+    return read_leniently(body, base_url)
 
 
 def _root(body: bytes) -> Element | None:
@@ -68,7 +77,6 @@ def _root(body: bytes) -> Element | None:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
-        collect_ids=False,
     )
     try:
         return etree.fromstring(body, parser)
