@@ -15,6 +15,7 @@ FEED_POLL_SECONDS = Histogram(
 FEED_DUE_LAG_SECONDS = Histogram(
     "tocsin_feed_due_lag_seconds", "How late a feed was claimed, against its due time.", buckets=_SECONDS
 )
+FEED_PARSES = Counter("tocsin_feed_parses", "Documents read, by the path that read them.", ["path"])
 FEEDS = Gauge("tocsin_feeds", "Feeds by state, as this poller sees them.", ["state"])
 ENTRIES = Counter("tocsin_entries", "Entries read from feeds, by what became of them.", ["result"])
 QUEUE_DEPTH = Gauge("tocsin_queue_depth", "Batches that wait.", ["queue"])

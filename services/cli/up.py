@@ -37,10 +37,10 @@ def up() -> int:
 
 async def _up(settings: Settings) -> int:
     stop = stop_on_signals()
+    greeting, redis = _greeting(settings), RedisKeeper(settings, os.environ)
+    redis_url = await redis.start()
     with Display(Console(highlight=False)) as display:
-        display.say(_greeting(settings))
-        redis = RedisKeeper(settings, os.environ)
-        redis_url = await redis.start()
+        display.say(greeting)
         ticking = asyncio.create_task(_tick(display))
         async with Bell(redis_url, display) as bell:
             await run_system(settings, redis, redis_url, Events(bell.heard, display.fell), stop)

@@ -190,6 +190,7 @@ class Poller:
                 log.warning("feed.parse_error", feed=known.feed.name, error=repr(error)[:200])
             else:
                 self.storm.note(Outcome.NEW, time.time())
+                metrics.FEED_PARSES.labels(path=document.path.value).inc()
                 return conclude_read(known, document, fetched, await self._around(known, claim))
         around = replace(await self._around(known, claim), storm=self.storm.note(outcome, time.time()))
         return conclude_unread(known, outcome, fetched, around)

@@ -18,7 +18,7 @@ from redis import Redis
 from services.cli.__main__ import main
 from shared import keys
 from shared.config.feeds import load_feeds
-from shared.models.feed import FeedHealth
+from shared.models.feed import FeedHealth, PollRecord
 from shared.models.story import Alert, Relation, Story
 from shared.queue import JobQueue
 from shared.store.due import Command
@@ -110,6 +110,29 @@ def test_feeds_are_listed_without_redis_with_a_remark(offline: Run) -> None:
     ran = offline("feeds", "list")
     assert (ran.code, "without states: no Redis" in ran.err) == (0, True)
     assert "Example News" in ran.out
+
+
+def test_a_feed_is_shown_with_its_history_and_why_it_is_due_then(online: Run, sync_redis: Redis) -> None:
+    state = feed_state(
+        outcome="server_error", health=FeedHealth.FAILING, health_reason="2 failures in a row", failures=2,
+        polled_at=NOON, next_due_at=after(60), next_due_reason="backoff",
+    )  # fmt: skip
+    for minutes, outcome in enumerate(("new", "server_error")):
+        record = PollRecord(
+            at=after(60 * minutes), outcome=outcome, new=3, seconds=0.25, next_after=60, next_reason="backoff"
+        )
+        for command in FeedStore.state_commands(feed().id, state, None, record):
+            run_command(sync_redis, command)
+    shown = online("feeds", "show", "Example News").out
+    assert "failing: 2 failures in a row" in shown
+    lines = [line.split() for line in shown.splitlines() if "in 60 s: backoff" in line]
+    assert [line[2] for line in lines] == ["server_error", "new"]
+    told = online("feeds", "show", feed().url, "--json").json
+    assert (told["polling"]["health"], [poll["outcome"] for poll in told["history"]]) == (
+        "failing",
+        ["server_error", "new"],
+    )
+    assert online("feeds", "show", "Unheard of").code == 1
 
 
 def test_feeds_are_listed_with_what_polling_learnt(online: Run, sync_redis: Redis) -> None:

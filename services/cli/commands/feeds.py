@@ -13,15 +13,23 @@ from services.cli.render import ahead, print_json, print_table, remark, say
 from shared.config.feeds import add_feed, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
 from shared.errors import RedisUnavailable, TocsinError
-from shared.models.feed import Feed, FeedKind, FeedState, health_of
+from shared.models.feed import Feed, FeedKind, FeedState, PollRecord, health_of
 from shared.settings import Settings
 
 app = typer.Typer(
     help="List and change what is polled.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
-STYLES = {"healthy": "green", "failing": "red", "disabled": "dim", "unpolled": ""}
+STYLES = {
+    "healthy": "green",
+    "slow": "yellow",
+    "failing": "red",
+    "disabled": "dim",
+    "quarantined": "bold red",
+    "unpolled": "",
+}
 COLUMNS = ("name", "language", "country", "kind", "tier", "state", "last outcome", "next due", "why then")
+HISTORY = ("polled", "outcome", "new", "seconds", "detail", "next")
 SOON = "a running Tocsin follows the file within seconds"
 
 
@@ -39,6 +47,23 @@ def list_feeds(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
         print_json([_described(feed, states[feed.id] if states else None) for feed in feeds])
     else:
         _show(feeds, states)
+
+
+@app.command("show")
+def show_feed(
+    feed: Annotated[str, typer.Argument(metavar="URL_OR_NAME")],
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """One feed: its state, its last polls, and when the next is due."""
+    settings = wiring.settings()
+    found = next((known for known in load_feeds(settings.feeds_file) if feed in (known.url, known.name)), None)
+    if found is None:
+        raise TocsinError(f"no feed has the address or name {feed!r}; see `tocsin feeds list`")
+    state, history = asyncio.run(_polled(settings, found))
+    if json:
+        print_json({**_described(found, state), "history": [poll.model_dump(mode="json") for poll in history]})
+    else:
+        _show_one(found, state, history)
 
 
 @app.command("add")
@@ -112,6 +137,12 @@ def export_opml(
         raise TocsinError(f"{file}: cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
+async def _polled(settings: Settings, feed: Feed) -> tuple[FeedState, list[PollRecord]]:
+    async with wiring.opened_stores(settings) as stores:
+        (state,) = await stores.feeds.states([feed.id])
+        return state, await stores.feeds.history(feed.id)
+
+
 async def _states(settings: Settings, feeds: tuple[Feed, ...]) -> dict[str, FeedState]:
     async with wiring.opened_stores(settings) as stores:
         states = await stores.feeds.states([feed.id for feed in feeds])
@@ -141,6 +172,32 @@ def _show(feeds: tuple[Feed, ...], states: dict[str, FeedState] | None) -> None:
     now = datetime.now(UTC)
     rows = (_row(feed, states[feed.id] if states else None, now) for feed in feeds)
     print_table(COLUMNS, rows, elastic="name")
+
+
+def _show_one(feed: Feed, state: FeedState, history: list[PollRecord]) -> None:
+    now = datetime.now(UTC)
+    reason = f": {state.health_reason}" if state.health_reason else ""
+    facts = {
+        "name": feed.name,
+        "address": feed.url,
+        "polled at": state.adopted_url and f"{state.adopted_url}, where it has moved to",
+        "state": f"{_state(feed, state)}{reason}",
+        "since": state.health_since and f"{state.health_since:%Y-%m-%d %H:%M} UTC",
+        "rhythm": state.gap_seconds is not None and f"an entry every {state.gap_seconds / 60:,.0f} min, in the middle",
+        "newest": state.newest_at and f"{state.newest_at:%Y-%m-%d %H:%M} UTC",
+        "hub": state.push_offer and state.push_offer.hub,
+        "next due": feed.enabled and state.next_due_at and f"{ahead(state.next_due_at, now)}: {state.next_due_reason}",
+    }
+    for name, fact in facts.items():
+        if fact:
+            say(f"{name:<10}{fact}")
+    say("")
+    print_table(HISTORY, (_past(poll) for poll in history), elastic="detail")
+
+
+def _past(poll: PollRecord) -> tuple[object, ...]:
+    then = f"in {poll.next_after:,.0f} s: {poll.next_reason}"
+    return (f"{poll.at:%m-%d %H:%M:%S}", poll.outcome, poll.new, f"{poll.seconds:.2f}", poll.detail, then)
 
 
 def _row(feed: Feed, state: FeedState | None, now: datetime) -> tuple[object, ...]:
