@@ -1,15 +1,12 @@
 """feedparser: it forgives everything, and costs 20 times as much as our own reading (pure)."""
 
 import io
-from calendar import timegm
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
-from html import escape
 from typing import Any
 
 import feedparser
 
+from services.poller.dates import moment
 from services.poller.document import (
     Document,
     Item,
@@ -23,8 +20,6 @@ from services.poller.document import (
     title_of,
     ttl_of,
 )
-
-_DATES = ("published_parsed", "updated_parsed", "created_parsed")
 
 
 def read_leniently(body: bytes, base_url: str) -> Document:
@@ -49,14 +44,6 @@ def read_leniently(body: bytes, base_url: str) -> Document:
     )
 
 
-@lru_cache(maxsize=1024)
-def odd_moment(text: str) -> datetime | None:
-    """A date in any of the forms that feedparser knows; its one public way to ask is a feed."""
-    body = f"<rss><channel><item><pubDate>{escape(text)}</pubDate></item></channel></rss>"
-    entries = _parse(body.encode())["entries"]
-    return _moment(entries[0]) if entries else None
-
-
 def _parse(body: bytes) -> Mapping[str, Any]:
     """Never text: feedparser would open a path and fetch an address. No base, so that guids stay as they are stated."""
     headers = {"content-type": "application/xml; charset=utf-8"}
@@ -78,7 +65,7 @@ def _item(entry: Mapping[str, Any], base_url: str) -> Item:
         url=_page(entry, guid, base_url),
         title=title_of([entry.get("title", "")]),
         summary=summary_of([entry.get("summary", ""), *_contents(entry)]),
-        published=_moment(entry),
+        published=next(filter(None, map(moment, _dates(entry))), None),
         language=language_of(entry.get("language")),
     )
 
@@ -95,15 +82,11 @@ def _contents(entry: Mapping[str, Any]) -> Iterator[str]:
     return (content.get("value", "") for content in entry.get("content", ()))
 
 
+def _dates(entry: Mapping[str, Any]) -> Iterator[str | None]:
+    """As they are written. Asked as of a plain dictionary: feedparser would warn that it gives one date for another."""
+    stated = dict(entry)
+    return (stated.get(key) for key in ("published", "updated", "created"))
+
+
 def _related(links: Iterable[Mapping[str, str]], relation: str, base_url: str) -> str | None:
     return next((address_of(link.get("href"), base_url) for link in links if link.get("rel") == relation), None)
-
-
-def _moment(entry: Mapping[str, Any]) -> datetime | None:
-    # Asked as a plain dictionary: feedparser would warn that it gives one date for another.
-    dates = dict(entry)
-    stated = next((dates[key] for key in _DATES if dates.get(key)), None)
-    try:
-        return datetime.fromtimestamp(timegm(stated), UTC) if stated else None
-    except (ValueError, OverflowError):
-        return None

@@ -14,7 +14,9 @@ _ENDS = ("</rss>", "</feed>", "</rdf:RDF>", "</urlset>")
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _CDATA_OR_COMMENT = re.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z))|<!--.*?-->", re.DOTALL)
 _BARE = re.compile(r"&(?!#[0-9]{1,8};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{0,31};)", re.IGNORECASE)
-_REFERENCE = re.compile(r"&(?:#(?:x([0-9a-f]+)|([0-9]+))|(?!(?:amp|lt|gt|quot|apos);)([a-z][a-z0-9]*));", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"&(?:#(?:x([0-9a-f]+)|([0-9]+))|(?!(?-i:amp|lt|gt|quot|apos);)([a-z][a-z0-9]*));", re.IGNORECASE
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PREFIX_OF_TAG = re.compile(r"<([A-Za-z_][\w.-]*):[\w.-]")
 _PREFIX_OF_ATTRIBUTE = re.compile(r"\s([A-Za-z_][\w.-]*):[\w.-]+\s*=")

@@ -32,7 +32,7 @@ def plain(text: str, limit: int | None = None) -> str:
 
 def _plain(text: str) -> str:
     if "<" in text:
-        text = _TAG.sub(" ", _INLINE_TAG.sub("", _UNSEEN.sub(" ", text)))
+        text = _TAG.sub(" ", _INLINE_TAG.sub("", _UNSEEN.sub(" ", text))).replace("]]>", " ")
     if "&" in text:
         text = html.unescape(text)
     if _NO_TEXT.search(text):
