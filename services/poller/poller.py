@@ -148,7 +148,7 @@ class Poller:
             return
         if claim.wait and claim.push is None:
             # Whoever waited here would hold a lease and a place that feeds of other hosts need.
-            await self.due.commit(lease, next_at=started + claim.wait)
+            await self.due.postpone(lease, started + claim.wait)
             return
         metrics.FEED_DUE_LAG_SECONDS.observe(max(0.0, started - lease.due_at))
         if 0 < lease.expiries < EXPIRIES_BORNE:

@@ -115,6 +115,12 @@ function operations.release(member, token)
   return {'held'}
 end
 
+function operations.postpone(member, token, at)
+  if not holds(member, token) then return {'lost'} end
+  settle(member, tonumber(at))
+  return {'held'}
+end
+
 function operations.remove(...)
   redis.call('ZREM', TIMES, ...)
   redis.call('ZREM', EXPIRY, ...)

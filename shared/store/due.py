@@ -6,7 +6,7 @@ member is at any time either standing (it has a due time) or leased, never both 
 
     schedule ──> standing ──claim──> leased ──commit(next_at)──> standing, or gone
                     ^                  │
-                    └── release (old due time), expiry (the lease's end) ──┘
+                    └── release (old due time), postpone(at), expiry (the lease's end) ──┘
 
 A lease that ran out holds until somebody else's claim takes it back; until then its owner may still renew or commit.
 Each operation is one atomic script and one round trip; memory is six keys whatever the number of members.
@@ -35,7 +35,7 @@ _SCRIPT = Path(__file__).with_name("due.lua").read_text("utf-8")
 class Lease:
     """The right to work on a member. Times are Unix seconds.
 
-    `expiries`: how many leases in a row ran out before this one. It begins anew with a commit, not with a release.
+    `expiries`: how many leases in a row ran out before this one. Only a commit begins it anew.
     """
 
     member: str
@@ -103,6 +103,11 @@ class DueSet:
     async def release(self, lease: Lease) -> None:
         """Gives the member back untouched, at its old due time or an earlier wish. Raises LeaseLost."""
         _held(lease, await self._run("release", lease.member, lease.token))
+
+    async def postpone(self, lease: Lease, at: float) -> None:
+        """Gives the member back untouched, to stand at `at` or at an earlier wish: nothing was tried, so the expiries
+        still count. Raises LeaseLost."""
+        _held(lease, await self._run("postpone", lease.member, lease.token, _finite(at)))
 
     async def remove(self, members: Iterable[str]) -> None:
         """Ends their leases, too: whoever works on one gets LeaseLost at commit."""

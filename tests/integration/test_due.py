@@ -172,6 +172,27 @@ async def test_leases_that_ran_out_in_a_row_are_counted_until_a_commit(due: DueS
     assert lease.expiries == 0
 
 
+async def test_a_postponed_member_waits_and_its_expiries_still_count(due: DueSet, clock: Clock) -> None:
+    await due.schedule({"a": 0})
+    await due.claim(1, 1)
+    clock.now += 2
+    (lease,) = await due.claim(1, 30)
+    await due.postpone(lease, clock.now + 5)
+    assert await due.next_at() == clock.now + 5
+    clock.now += 5
+    (lease,) = await due.claim(1, 30)
+    assert lease.expiries == 1
+
+
+async def test_a_lost_lease_cannot_postpone(due: DueSet, clock: Clock) -> None:
+    await due.schedule({"a": 0})
+    (lost,) = await due.claim(1, 1)
+    clock.now += 2
+    await due.claim(1, 30)
+    with pytest.raises(LeaseLost):
+        await due.postpone(lost, 5_000)
+
+
 async def test_a_member_whose_lease_ran_out_stands_behind_those_due_before_that(due: DueSet, clock: Clock) -> None:
     await due.schedule({"poison": 0})
     await due.claim(1, 30)

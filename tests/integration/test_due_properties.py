@@ -170,6 +170,13 @@ class DueSetMachine(RuleBasedStateMachine):
         if self.succeeds(lease, self.sets[0].release(lease)):
             self.settle(lease.member, self.held[lease.member].due_at)
 
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), at=eighths)
+    def postpone(self, data: st.DataObject, at: float) -> None:
+        lease = self.any_lease(data)
+        if self.succeeds(lease, self.sets[0].postpone(lease, at)):
+            self.settle(lease.member, at)
+
     def succeeds(self, lease: Lease, work: Awaitable[object]) -> bool:
         """Does the work, which must fail exactly if the lease no longer holds."""
         try:

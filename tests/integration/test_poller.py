@@ -147,6 +147,7 @@ class Dying:
     def __init__(self, due: object) -> None:
         assert isinstance(due, DueSet)
         self.claim, self.commit, self.next_at = due.claim, due.commit, due.next_at
+        self.postpone = due.postpone
 
     async def release(self, lease: Lease) -> None:
         """A killed process releases nothing."""
