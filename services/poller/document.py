@@ -14,6 +14,8 @@ MAX_SUMMARY = 2000
 MAX_ADDRESS = 4096  # of a guid or link; what is longer is an inlined image, not an address
 MAX_LANGUAGE = 35  # RFC 5646, 4.4.1
 _LANGUAGE = pattern(r"[a-z]{2,3}(?:-[a-z0-9]{1,8})*")
+# What needs no second look, as most links do not.
+_ADDRESS = pattern(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?/[!-~]*")
 _PERIODS = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0, "yearly": 31536000.0}
 _WEB = ("http://", "https://")
 
@@ -82,6 +84,8 @@ def address_of(link: str | None, base_url: str) -> str | None:
     link = (link or "").strip()
     if not link or len(link) > MAX_ADDRESS:
         return None
+    if _ADDRESS.fullmatch(link):
+        return link
     try:
         absolute = urlsplit(link if link.startswith(_WEB) else urljoin(base_url, link))
         return absolute.geturl() if absolute.scheme in ("http", "https") else None

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -110,29 +111,19 @@ def gofeed_suite(files: Files) -> Iterator[Sample]:
             yield Sample(name, body, expected=json.loads(expected) if expected else None)
 
 
-def feed_rs_suite(files: Files) -> Iterator[Sample]:
-    for name, body in _under(files, "feed-rs/fixture/", (".xml", ".json")):
-        if not name.endswith(".serde.json"):
-            yield Sample(name, body)
-
-
-def rome_suite(files: Files) -> Iterator[Sample]:
+def suite_of(within: str, files: Files) -> Iterator[Sample]:
+    """Samples without any words beside them that we could read."""
     for name, body in files.items():
-        if "/src/test/" in name and name.endswith((".xml", ".rss")):
+        if within in name and name.endswith((".xml", ".rss", ".json")) and not name.endswith(".serde.json"):
             yield Sample(name, body)
-
-
-def feedjira_suite(files: Files) -> Iterator[Sample]:
-    for name, body in _under(files, "spec/sample_feeds/", (".xml", ".json")):
-        yield Sample(name, body)
 
 
 SUITES: Mapping[str, Suite] = {
     "feedparser": feedparser_suite,
     "gofeed": gofeed_suite,
-    "feed-rs": feed_rs_suite,
-    "rome": rome_suite,
-    "feedjira": feedjira_suite,
+    "feed-rs": partial(suite_of, "feed-rs/fixture/"),
+    "rome": partial(suite_of, "/src/test/"),
+    "feedjira": partial(suite_of, "spec/sample_feeds/"),
 }
 
 
