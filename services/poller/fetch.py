@@ -47,6 +47,8 @@ def pushed(push: Push) -> Fetched:
 
 def _charset(content_type: str) -> str | None:
     """The parameter of that name (RFC 9110, 8.3.1)."""
+    if ";" not in content_type:
+        return None
     header = Message()
     header["content-type"] = content_type
     return header.get_content_charset()

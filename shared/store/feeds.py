@@ -57,7 +57,7 @@ class FeedStore:
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.delete(keys.feeds())
             if wanted:
-                pipe.hset(keys.feeds(), mapping={feed_id: feed.model_dump_json() for feed_id, feed in wanted.items()})
+                pipe.hset(keys.feeds(), mapping={feed_id: _line(feed) for feed_id, feed in wanted.items()})
             await pipe.execute()
 
     async def all(self) -> list[Feed]:
@@ -103,7 +103,7 @@ class FeedStore:
         """For the commit of a poll; `seen` None leaves the window as it is. Validators come last."""
         commands: list[Command] = [] if seen is None else [("SET", keys.feed_seen(feed_id), seen)]
         if record is not None:
-            commands.append(("LPUSH", keys.feed_polls(feed_id), record.model_dump_json(exclude_defaults=True)))
+            commands.append(("LPUSH", keys.feed_polls(feed_id), record.row))
             commands.append(_unwell_command(feed_id, state.health))
             commands.append(("LTRIM", keys.feed_polls(feed_id), 0, POLLS_KEPT - 1))
         commands.append(("SET", keys.feed_state(feed_id), state.model_dump_json(exclude_defaults=True)))
@@ -114,6 +114,10 @@ def _unwell_command(feed_id: str, health: FeedHealth) -> Command:
     if health is FeedHealth.HEALTHY:
         return ("HDEL", keys.feeds_unwell(), feed_id)
     return ("HSET", keys.feeds_unwell(), feed_id, health.value)
+
+
+def _line(feed: Feed) -> str:
+    return feed.model_dump_json(exclude_defaults=True)
 
 
 def _text(stored: bytes | str) -> str:
