@@ -4,11 +4,13 @@ import asyncio
 import sys
 
 from services.poller.wiring import wired
+from shared.runtime.memory import give_back_freed_bodies
 from shared.runtime.process import redis_url, run_service
 from shared.settings import Settings
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    give_back_freed_bodies()
     async with wired(settings, redis_url(settings)) as parts:
         await parts.run(stop)
 

@@ -1,28 +1,30 @@
 """Parsing in processes that can be killed, with documents that give reason to."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from pebble import ProcessExpired
 
-from services.poller.parse import NotAFeed
-from services.poller.parsing import ParsingPool
+from services.poller.parse import Item, NotAFeed
+from services.poller.parsing import ParsingPool, newest
 from tests.servers import until
 
 ROOT = Path(__file__).parents[2]
 FEED = b"<rss version='2.0'><channel><item><title>T</title></item></channel></rss>"
-SLOW = b"<rss version='2.0'><channel><item>" + b"<a>" * 500_000
+SLOW = b"<rss version='2.0'><channel><item>" + b"<description>" * 190_000
 
 
 @pytest.fixture
 async def pool() -> AsyncIterator[ParsingPool]:
-    async with ParsingPool(1, 2.0) as started:
+    async with ParsingPool(1, 0.5) as started:
         yield started
 
 
@@ -43,12 +45,38 @@ async def test_a_child_that_is_killed_is_an_error_and_the_next_document_is_read(
     async with ParsingPool(1, 20.0) as pool:
         await pool.parse(FEED, "https://news.example/rss")
         (child,) = children(os.getpid())
-        slow = pool._pool.schedule(time.sleep, args=(20,))
-        await until(slow.running)
+        before = cpu_seconds(child)
+        slow = asyncio.create_task(pool.parse(SLOW, "https://news.example/rss"))
+        await until(lambda: cpu_seconds(child) > before + 0.1)
         os.kill(child, signal.SIGKILL)
         with pytest.raises(ProcessExpired):
-            slow.result()
+            await slow
         assert (await pool.parse(FEED, "https://news.example/rss")).items
+
+
+async def test_a_document_that_takes_long_leaves_its_place_to_others() -> None:
+    async with ParsingPool(1, 60.0) as pool:
+        slow = asyncio.create_task(pool.parse(SLOW, "https://news.example/rss"))
+        await asyncio.sleep(0)
+        prompt = asyncio.create_task(pool.parse(FEED, "https://news.example/rss"))
+        done, _ = await asyncio.wait({slow, prompt}, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {prompt}
+        slow.cancel()
+
+
+async def test_of_more_items_than_are_read_the_newest_are() -> None:
+    dated = [item_of(f"2025-02-{day:02}T00:00:00Z") for day in (3, 1, 2)]
+    assert newest((*dated, item_of(None)), 2) == (dated[0], dated[2])
+    assert newest((item_of(None), *dated), 4) == (item_of(None), *dated)
+
+
+def item_of(date: str | None) -> Item:
+    return Item(None, None, "T", "", datetime.fromisoformat(date) if date else None)
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def children(parent: int) -> list[int]:
