@@ -17,6 +17,8 @@ from shared.models.story import Article, KnownClaim, Relation, Story
 STATUS_EVERY_SECONDS = 15.0
 LISTED_ARTICLES = 8
 LISTED_CLAIMS = 6
+# When the network is down, all feeds fail; nobody reads them all.
+LISTED_FAILURES = 12
 _SEVERITY_STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 _UNSHOWN_FAILURES = frozenset({"lease_lost", "lease_expired"})
 _SUCCESSES = frozenset({"new", "nothing_new", "unchanged", "same_body", "seeded"})
@@ -85,7 +87,7 @@ class Display:
             return
         known_failing = event.get("feed") in self.tally.failing
         self._count(event)
-        shown = _told(service, event, known_failing)
+        shown = _told(service, event, known_failing, len(self.tally.failing))
         if shown is not None:
             self.console.print(shown, no_wrap=True, overflow="ellipsis", crop=self.console.is_terminal)
         self._refresh()
@@ -133,11 +135,11 @@ class Display:
             self.console.print(f"{_clock()}  {line}")
 
 
-def _told(service: str, event: dict[str, object], known_failing: bool) -> Text | None:
+def _told(service: str, event: dict[str, object], known_failing: bool, failing: int) -> Text | None:
     """A log event in a person's words, or None when it is not worth a line."""
     match event.get("event"):
         case "feed.polled":
-            return _poll_line(event, known_failing)
+            return _poll_line(event, known_failing, failing)
         case "entry.relevant":
             mark = "◆" if event.get("rings") else "◇"
             relation = str(event.get("relation"))
@@ -154,12 +156,15 @@ def _told(service: str, event: dict[str, object], known_failing: bool) -> Text |
     return Text(f"{_clock()}  {service}: {event.get('event')} {details}", style="yellow")
 
 
-def _poll_line(event: dict[str, object], known_failing: bool) -> Text | None:
+def _poll_line(event: dict[str, object], known_failing: bool, failing: int) -> Text | None:
     """A feed that begins to fail, works again, or has news; a feed that goes on failing is in the status line."""
     feed, outcome, new = event.get("feed"), str(event.get("outcome")), event.get("new")
     if outcome not in _SUCCESSES:
         text = f"{_clock()}  ✗ {feed}: {outcome.replace('_', ' ')}  {event.get('detail')}"
-        return None if known_failing or outcome in _UNSHOWN_FAILURES else Text(text, style="dim red")
+        if failing == LISTED_FAILURES:
+            text = f"{_clock()}  ✗ and more feeds fail; `tocsin feeds list` shows which"
+        shown = not known_failing and outcome not in _UNSHOWN_FAILURES and failing <= LISTED_FAILURES
+        return Text(text, style="dim red") if shown else None
     if known_failing and not new:
         return Text(f"{_clock()}  ✓ {feed}: works again", style="dim green")
     return Text(f"{_clock()}  + {feed}: {new} new", style="green") if new else None
