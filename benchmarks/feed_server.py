@@ -1,28 +1,34 @@
-"""A server of feeds that never change, cheap enough not to be what is measured.
+"""A server of feeds that never change, or bring news with each poll, cheap enough not to be what is measured.
 
-    python -m benchmarks.feed_server FEEDS
+    python -m benchmarks.feed_server FEEDS [NEWS]
 
 The first line printed is JSON: the feeds' URLs, each at a loopback address of its own, as most feeds have a host of
-their own. Every path but `/answered` is a feed with an ETag; who brings it back gets 304. Each answer ends its
-connection, as polls that lie minutes apart find it. The server ends when its standard input does.
+their own. Every path but `/answered` is a feed with an ETag; who brings it back gets 304. With NEWS above 0 each answer
+has so many new items instead, and as many fewer old ones. Each answer ends its connection, as polls that lie minutes
+apart find it. The server ends when its standard input does.
 """
 
 import asyncio
 import json
 import sys
 from collections import Counter
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 ITEMS = 20
+_STARTED = datetime.now(UTC).timestamp() - 86400
 _DOCUMENT = """<?xml version="1.0" encoding="utf-8"?>
 <rss version="2.0"><channel><title>A feed</title><link>http://feeds.example{path}</link>{items}</channel></rss>"""
 _ITEM = """<item><title>Item {number} of {path}</title><link>http://feeds.example{path}/{number}</link>
-<guid>http://feeds.example{path}/{number}</guid><pubDate>Mon, 03 Feb 2025 12:00:00 GMT</pubDate>
+<guid>http://feeds.example{path}/{number}</guid><pubDate>{date}</pubDate>
 <description>The council met on Monday and put the vote off until the spring, its speaker said.</description></item>"""
 
 
 class FeedConnection(asyncio.Protocol):
-    def __init__(self, answered: Counter[int]) -> None:
+    def __init__(self, answered: Counter[int], told: Counter[str], news: int) -> None:
         self._answered = answered
+        self._told = told
+        self._news = news
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -39,14 +45,25 @@ class FeedConnection(asyncio.Protocol):
         path = self._head.split(b" ", 2)[1].decode()
         if path == "/answered":
             return _response("200 OK", json.dumps(self._answered))
-        etag = f'"unchanged-{path}"'
+        host = self._transport.get_extra_info("sockname")[0]
+        etag = f'"{self._told[host]}-{path}"'
         known = b"if-none-match: " + etag.encode() in self._head.replace(b"If-None-Match", b"if-none-match")
         self._answered[304 if known else 200] += 1
-        return _response("304 Not Modified", "", etag) if known else _response("200 OK", _document(path), etag)
+        if known:
+            return _response("304 Not Modified", "", etag)
+        document = _document(path, self._told[host])
+        self._told[host] += self._news
+        return _response("200 OK", document, etag)
 
 
-def _document(path: str) -> str:
-    return _DOCUMENT.format(path=path, items="".join(_ITEM.format(path=path, number=n) for n in range(ITEMS)))
+def _document(path: str, first: int) -> str:
+    numbers = range(first, first + ITEMS)
+    return _DOCUMENT.format(path=path, items="".join(_ITEM.format(path=path, number=n, date=_date(n)) for n in numbers))
+
+
+def _date(number: int) -> str:
+    """Each item has its own, for ever."""
+    return format_datetime(datetime.fromtimestamp(_STARTED + number, UTC))
 
 
 def _response(status: str, body: str, etag: str = "") -> bytes:
@@ -55,11 +72,12 @@ def _response(status: str, body: str, etag: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\n{kind}Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n".encode() + payload
 
 
-async def serve(feeds: int) -> None:
+async def serve(feeds: int, news: int) -> None:
     answered: Counter[int] = Counter()
+    told: Counter[str] = Counter()
     hosts = [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(feeds)]
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: FeedConnection(answered), hosts, 0, backlog=1000)
+    server = await loop.create_server(lambda: FeedConnection(answered, told, news), hosts, 0, backlog=1000)
     names = [socket.getsockname() for socket in server.sockets]
     stop = asyncio.Event()
     loop.add_reader(sys.stdin, stop.set)
@@ -69,4 +87,4 @@ async def serve(feeds: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))

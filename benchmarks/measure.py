@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
 from statistics import median
 
@@ -83,11 +84,22 @@ def _lap(contestant: Contestant) -> float:
 
 
 def _cpu_seconds(redis: Redis | None) -> float:
-    """Of this process, of its children that have ended, and of the Redis server with its own children."""
+    """Of this process, of its children, and of the Redis server with its own children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     info: Mapping[str, float] = redis.info("cpu") if redis else {}
     parts = ("used_cpu_user", "used_cpu_sys", "used_cpu_user_children", "used_cpu_sys_children")
-    return sum(u.ru_utime + u.ru_stime for u in used) + sum(float(info[part]) for part in parts if part in info)
+    ended = sum(u.ru_utime + u.ru_stime for u in used)
+    living = sum(_cpu_of(child.pid) for child in active_children() if child.pid)  # those of a pool, not mere commands
+    return ended + living + sum(float(info[part]) for part in parts if part in info)
+
+
+def _cpu_of(pid: int) -> float:
+    """Of a process that lives, user and system: fields 14 and 15 of proc_pid_stat(5); 0 where there is none."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -1,11 +1,14 @@
-"""Polling feeds that have not changed: ours, `reader` and bare aiohttp, on one server, in turn.
+"""Polling feeds, unchanged and changed: ours, `reader` and bare aiohttp, in turn.
 
     python -m benchmarks.polling [--feeds N] [--rounds N]
 
 Ours is the poller of production, wired as there: claim, conditional GET through the guard, commit into Redis, a log
 line each. `reader` is `update_feeds` over an SQLite file, in one thread: its default, and cheaper than 4 or 16. aiohttp
-only sends the conditional requests, as many at once as we do. Counted is CPU: ours with that of Redis, and nobody's
-with that of the feeds' server.
+only sends the conditional requests, as many at once as we do. Counted is CPU: ours with that of Redis and of the
+parsing processes, and nobody's with that of the feeds' server.
+
+Then each poll brings NEWS new entries of 20: ours are read, committed and queued, `reader`'s are read and stored. Each
+of the two has a server of its own, for what is new to one must be new to the other.
 """
 
 import argparse
@@ -18,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -32,11 +35,13 @@ from services.poller.fetch import ACCEPT
 from services.poller.poller import Poller
 from services.poller.wiring import wired
 from shared.metrics import FEED_POLLS
+from shared.queue import JobQueue
 from shared.settings import Settings, load_settings
 from shared.store.connection import connect_sync
 from shared.store.due import DueSet
 
 FEEDS, ROUNDS = 500, 5
+NEWS = 3
 LOOK_SECONDS = 0.05
 
 
@@ -51,9 +56,9 @@ class FeedServer:
 
 
 @contextmanager
-def feed_server(feeds: int) -> Iterator[FeedServer]:
+def feed_server(feeds: int, news: int = 0) -> Iterator[FeedServer]:
     """In a process of its own, that its CPU be not ours."""
-    command = [sys.executable, "-m", "benchmarks.feed_server", str(feeds)]
+    command = [sys.executable, "-m", "benchmarks.feed_server", str(feeds), str(news)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -141,21 +146,25 @@ def settings_for(urls: Sequence[str], directory: Path) -> Settings:
     )
 
 
-def _checked(lap: Callable[[], None], server: FeedServer, redis: Redis | None) -> Contestant:
-    """Each lap must bring each feed's 304 once, and nothing else."""
+def _checked(lap: Callable[[], None], server: FeedServer, redis: Redis | None, status: int = 304) -> Contestant:
+    """Each lap must bring each feed's answer of this status once, and nothing else."""
     answered: Counter[str] = Counter()
 
     def before() -> None:
         answered.update(server.answered() - answered)
 
     def after() -> None:
-        if (brought := server.answered() - answered) != Counter({"304": len(server.urls)}):
-            raise RuntimeError(f"a lap over {len(server.urls)} unchanged feeds brought {dict(brought)}")
+        if (brought := server.answered() - answered) != Counter({str(status): len(server.urls)}):
+            raise RuntimeError(f"a lap over {len(server.urls)} feeds brought {dict(brought)}, not {status}")
 
     return Contestant(lap, before, after, redis)
 
 
 def measure(feeds: int = FEEDS, rounds: int = ROUNDS) -> list[Row]:
+    return [*unchanged(feeds, rounds), *changed(feeds, rounds)]
+
+
+def unchanged(feeds: int, rounds: int) -> list[Row]:
     with (
         logging_as_in_production("poller"),
         tempfile.TemporaryDirectory() as directory,
@@ -194,6 +203,56 @@ def measure(feeds: int = FEEDS, rounds: int = ROUNDS) -> list[Row]:
             "With leases, guard, state, schedule and log we poll {:.2f} times as many as bare requests would.",
         ),
     ]
+
+
+def changed(feeds: int, rounds: int) -> list[Row]:
+    with (
+        logging_as_in_production("poller"),
+        tempfile.TemporaryDirectory() as directory,
+        private_redis() as redis_url,
+        connect_sync(redis_url) as redis,
+        feed_server(feeds, NEWS) as our_server,
+        feed_server(feeds, NEWS) as their_server,
+        asyncio.Runner() as runner,
+        our_poller(runner, settings_for(our_server.urls, Path(directory)), redis_url) as ours,
+        their_reader(their_server.urls, Path(directory) / "reader.sqlite") as reader,
+    ):
+
+        def theirs() -> None:
+            reader.update_feeds(scheduled=False)
+
+        progress("first polls")
+        ours()
+        theirs()
+        our_entries, their_entries = lambda: _queued(redis), lambda: reader.get_entry_counts().total or 0
+        contestants = {
+            "ours": _bringing(feeds * NEWS, our_entries, _checked(ours, our_server, redis, 200)),
+            "reader": _bringing(feeds * NEWS, their_entries, _checked(theirs, their_server, None, 200)),
+        }
+        cpu = in_turn(contestants, rounds)
+    meaning = "For one CPU second we take in the news of {:.1f} times as many feeds as `reader` does."
+    return [row("polling changed feeds: reader", "feeds/CPU s", feeds, cpu["ours"], cpu["reader"], meaning)]
+
+
+def _queued(redis: Redis) -> int:
+    """Entries that wait for the classifier."""
+    return sum(len(job.args[0]) for job in JobQueue(redis).queue.get_jobs())
+
+
+def _bringing(news: int, entries: Callable[[], int], contestant: Contestant) -> Contestant:
+    """Each lap must add exactly this many entries."""
+    known = [0]
+
+    def before() -> None:
+        contestant.before()
+        known[0] = entries()
+
+    def after() -> None:
+        contestant.after()
+        if (brought := entries() - known[0]) != news:
+            raise RuntimeError(f"a lap brought {brought} entries, not {news}")
+
+    return replace(contestant, before=before, after=after)
 
 
 def main() -> None:

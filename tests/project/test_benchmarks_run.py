@@ -16,6 +16,7 @@ RATIO = re.compile(r"(?P<median>\d+\.\d\d) \((?P<least>\d+\.\d\d)–(?P<most>\d+
 ROWS = [
     "polling unchanged feeds: reader",
     "polling unchanged feeds: aiohttp",
+    "polling changed feeds: reader",
     "40 feeds beside 20: a poll in Redis",
     "40 feeds beside 20: memory",
     "queue and classifier: one job an entry",
