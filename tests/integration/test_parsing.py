@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -52,6 +53,15 @@ async def test_a_child_that_is_killed_is_an_error_and_the_next_document_is_read(
         with pytest.raises(ProcessExpired):
             await slow
         assert (await pool.parse(FEED, "https://news.example/rss")).items
+
+
+async def test_a_child_that_is_killed_while_idle_spoils_one_document_at_the_most(pool: ParsingPool) -> None:
+    await pool.parse(FEED, "https://news.example/rss")
+    (child,) = children(os.getpid())
+    os.kill(child, signal.SIGKILL)
+    with suppress(Exception):
+        await pool.parse(FEED, "https://news.example/rss")
+    assert (await pool.parse(FEED, "https://news.example/rss")).items
 
 
 async def test_a_document_that_takes_long_leaves_its_place_to_others() -> None:
