@@ -79,18 +79,19 @@ def body_hash(body: bytes) -> str:
 def wants_whole(state: FeedState, now: datetime) -> bool:
     """Whether to ask without conditions: once a day, when "unchanged" has been said for 3 times the usual gap.
 
-    There are servers that say 304 for ever.
+    There are servers that say 304 for ever. Where the usual gap is unknown, a day is long enough.
     """
-    if state.read_at is None or state.gap_seconds is None or now - state.read_at < timedelta(days=1):
+    if state.read_at is None or now - state.read_at < timedelta(days=1):
         return False
-    return now - (state.changed_at or state.read_at) > timedelta(seconds=3 * state.gap_seconds)
+    return now - (state.changed_at or state.read_at) > timedelta(seconds=3 * (state.gap_seconds or 0.0))
 
 
 def conclude_unread(known: Known, outcome: Outcome, fetched: Fetched, around: Around) -> Conclusion:
     """The poll brought no document: a failure, a 304, or the bytes we know already."""
     state = known.state
     if outcome.succeeded:
-        state = state.model_copy(update=_validators(state, fetched) | _hints(state, fetched))
+        whole: dict[str, object] = {"read_at": around.now} if outcome is Outcome.SAME_BODY else {}
+        state = state.model_copy(update=_validators(state, fetched) | _hints(state, fetched) | whole)
     return _concluded(outcome, state, fetched, around, fetched.detail)
 
 
@@ -103,11 +104,12 @@ def conclude_expired(known: Known, around: Around) -> Conclusion:
 def conclude_read(known: Known, document: Document, fetched: Fetched, around: Around) -> Conclusion:
     """The poll brought a document that could be read."""
     today = int(around.now.timestamp() // 86400)
-    # A first poll may mark any number as seen: what goes on to the classifier is bounded by `_fresh`.
-    most = around.limits.max_entries if known.state.seeded else len(document.items)
-    listing = _compare(known.seen, document.items, most, today)
+    listing = _compare(known.seen, document.items, today)
     broken = known.state.seeded and _broken(listing, known.state)
     tell_all = known.state.seeded and not broken
+    if tell_all:
+        # Else any number is marked as seen: what goes on to the classifier is bounded by `_fresh`.
+        listing = listing.at_most(around.limits.max_entries)
     told = listing.unseen if tell_all else _fresh(listing.unseen, around.limits, around.now)
     changed = listing.changed if tell_all else []
     entries = tuple(
@@ -119,12 +121,12 @@ def conclude_read(known: Known, document: Document, fetched: Fetched, around: Ar
     if around.hubs and not fetched.pushed:
         update["push_offer"] = offered(fetched.link, document.hub, document.self_url, fetched.url)
     if listing.known:
-        update |= _adoption(known.state, around.now)
+        update |= _adoption(known.state, fetched, around.now)
     outcome = _outcome(known.state, broken, bool(entries))
     state = known.state.model_copy(update=update)
     return replace(
         _concluded(outcome, state, fetched, around, document.path.value, len(entries)),
-        seen=known.seen.after(listing.marked, today),
+        seen=known.seen.after([*listing.known, *(identity for _, identity in listing.unseen)], today),
         entries=entries,
         passed=len(listing.unseen) - len(told),
     )
@@ -147,12 +149,12 @@ def _read(
         "seeded": True,
         "newest_at": max(filter(None, (state.newest_at, dates[0] if dates else None)), default=None),
     }
-    if fetched.pushed and not overflow:
-        # It may hold only what is new: of the whole document it says nothing.
-        return update
-    update |= {"read_at": now, "gap_seconds": median(gaps) if gaps else None, **_hints(state, fetched, document)}
     # After an overflow the rest must come with the next poll, so nothing may make the server say "unchanged".
     forgotten: dict[str, object] = {"etag": None, "last_modified": None, "body_hash": None}
+    if fetched.pushed:
+        # It may hold only what is new: of the whole document it says nothing.
+        return update | (forgotten if overflow else {})
+    update |= {"read_at": now, "gap_seconds": median(gaps) if gaps else None, **_hints(state, fetched, document)}
     validators = _validators(FeedState(), fetched) | {"body_hash": body_hash(fetched.body)}
     return update | (forgotten if overflow else validators)
 
@@ -170,10 +172,12 @@ def _hints(state: FeedState, fetched: Fetched, document: Document | None = None)
     return {"floor_seconds": max(fetched.fresh, stated)}
 
 
-def _adoption(state: FeedState, now: datetime) -> dict[str, object]:
-    """Only a target that lists what we know is the same feed."""
+def _adoption(state: FeedState, fetched: Fetched, now: datetime) -> dict[str, object]:
+    """Only a target that lists what we know is the same feed; so this document must have come from there."""
     target = health.adopted(state, now)
-    return {"adopted_url": target, "moved_to": None, "moved_times": 0, "moved_since": None} if target else {}
+    if target is None or fetched.url != target or fetched.pushed:
+        return {}
+    return {"adopted_url": target, "moved_to": None, "moved_times": 0, "moved_since": None}
 
 
 Found = tuple[Item, Identity]
@@ -184,42 +188,38 @@ class Listing:
     """A document against what was seen before: items in document order; `overflow`: some had to wait."""
 
     unseen: list[Found]
-    changed: list[tuple[Item, Identity]]
-    marked: list[Identity]
-    known: int
-    overflow: bool
+    changed: list[Found]
+    known: list[Identity]
+    overflow: bool = False
+
+    def at_most(self, n: int) -> "Listing":
+        return self if len(self.unseen) <= n else replace(self, unseen=self.unseen[:n], overflow=True)
 
 
-def _compare(seen: SeenWindow, items: Sequence[Item], most: int, today: int) -> Listing:
+def _compare(seen: SeenWindow, items: Sequence[Item], today: int) -> Listing:
     unseen: list[Found] = []
     changed: list[Found] = []
-    marked: list[Identity] = []
+    known: list[Identity] = []
     met: set[bytes] = set()
-    known, overflow = 0, False
     for item, identity in zip(items, identify(items), strict=True):
         if seen.knows(identity, today):
-            known += 1
-            marked.append(identity)
+            known.append(identity)
             if seen.change(identity):
                 changed.append((item, identity))
-        elif identity.key in met or identity.alias in met:
-            continue
-        elif len(unseen) >= most:
-            overflow = True
-        else:
+        elif identity.key not in met and identity.alias not in met:
             unseen.append((item, identity))
-            marked.append(identity)
             met |= {identity.key} | ({identity.alias} if identity.alias else set())
-    return Listing(unseen, changed, marked, known, overflow)
+    return Listing(unseen, changed, known)
 
 
 def _broken(listing: Listing, state: FeedState) -> bool:
     """Nearly all is new at once, and most of it older than what we read before: the names changed, not the news."""
     count = len(listing.unseen)
-    if count < BREAK_AT_LEAST or count <= BREAK_SHARE * (count + listing.known) or state.newest_at is None:
+    if count < BREAK_AT_LEAST or count <= BREAK_SHARE * (count + len(listing.known)) or state.newest_at is None:
         return False
-    old = sum(1 for item, _ in listing.unseen if item.published and item.published <= state.newest_at)
-    return old > BREAK_SHARE * count
+    # As old as the newest is not older: there are publishers who state only the day.
+    old = sum(1 for item, _ in listing.unseen if item.published and item.published < state.newest_at)
+    return old >= BREAK_SHARE * count
 
 
 def _fresh(unseen: Sequence[Found], limits: Limits, now: datetime) -> list[Found]:
@@ -240,7 +240,7 @@ def _entry(known: Known, document: Document, item: Item, identity: Identity, now
         feed_name=feed.name,
         country=feed.country,
         tier=feed.tier,
-        language=feed.language or document.language,
+        language=feed.language or item.language or document.language,
         guid=item.guid,
         url=item.url,
         title=item.title,

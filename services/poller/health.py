@@ -60,6 +60,8 @@ def _failed(state: FeedState, poll: Poll) -> FeedState:
 def _moved(state: FeedState, poll: Poll) -> dict[str, object]:
     """Counts how often the publisher said that the feed has moved for good, to one address and no other."""
     hops = poll.fetched.redirects
+    if poll.fetched.pushed:
+        return {}
     target = poll.fetched.url if hops and all(hop.status in PERMANENT_REDIRECTS for hop in hops) else None
     if target is None or target != state.moved_to:
         return {"moved_to": target, "moved_times": int(target is not None), "moved_since": poll.now if target else None}

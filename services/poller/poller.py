@@ -25,7 +25,7 @@ from services.poller.identity import SeenWindow
 from services.poller.outcome import Fetched, Outcome
 from services.poller.parse import NotAFeed
 from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Pushes, Queue
-from services.poller.schedule import Pace
+from services.poller.schedule import RETRY_AFTER_CAP_SECONDS, Pace
 from services.poller.storm import Storm
 from shared import metrics
 from shared.errors import LeaseLost
@@ -40,6 +40,8 @@ from shared.store.websub import Push
 # Short against any interval: a tick as long as the interval polls a 60-minute feed every 120 minutes.
 TICK_SECONDS = 0.25
 SHORTEST_REST = 0.005
+# Where one place is free others soon are, and a claim costs the same for all. Little against any fetch.
+GATHERING_SECONDS = 0.02
 log = get_logger()
 
 
@@ -98,13 +100,15 @@ class Poller:
 
     async def _rest(self, polls: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
         """Until the next feed is due, a place is free again, or a tick has passed."""
+        full = len(polls) >= self.pacing.concurrency
         with suppress(*StoreUnavailable):
-            next_at = await self.due.next_at()
+            next_at = None if full else await self.due.next_at()
             pause = TICK_SECONDS if next_at is None else min(TICK_SECONDS, max(SHORTEST_REST, next_at - time.time()))
             stopping = asyncio.create_task(stop.wait())
-            full = len(polls) >= self.pacing.concurrency
             await asyncio.wait({stopping, *(polls if full else ())}, timeout=pause, return_when=FIRST_COMPLETED)
             stopping.cancel()
+        if full:
+            await asyncio.sleep(GATHERING_SECONDS)
 
     async def _claim(self, n: int) -> list[Claim]:
         """Three round trips, however many feeds. Leases whose claim is lost on the way run out."""
@@ -176,7 +180,8 @@ class Poller:
     async def _fetch_and_conclude(self, known: Known, claim: Claim) -> Conclusion:
         fetched = await fetch(self.http, known.feed, known.state, _now())
         if fetched.failure is Outcome.THROTTLED and claim.turn:
-            await self.hosts.slow_down(claim.turn.host, fetched.retry_after or self.pacing.pace.backoff)
+            asked = min(fetched.retry_after or self.pacing.pace.backoff, RETRY_AFTER_CAP_SECONDS)
+            await self.hosts.slow_down(claim.turn.host, asked)
         outcome = fetched.failure or self._known_body(known, fetched)
         if outcome is None:
             try:
