@@ -36,8 +36,9 @@ format: install ## put the code into its form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-chaos: install ## kill services and Redis at random, and count what was lost or told twice
+chaos: install ## kill services and Redis at random, and feed the poller what means harm; count what was lost
 	@$(BIN)/python tests/acceptance/chaos.py $(ARGS)
+	@$(BIN)/python -m tests.acceptance.hostile
 
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 	@$(BIN)/python -m benchmarks.run $(ARGS)
