@@ -16,9 +16,10 @@ from services.poller.conclude import (
     conclude_expired,
     conclude_read,
     conclude_unread,
+    wants_whole,
 )
 from services.poller.identity import SeenWindow
-from services.poller.outcome import Fetched, Outcome
+from services.poller.outcome import Fetched, Outcome, Redirect
 from services.poller.parse import Document, Item, ParsePath
 from services.poller.schedule import Pace
 from shared.models.feed import Feed, FeedState
@@ -233,3 +234,161 @@ def test_no_first_poll_floods(listed: list[tuple[int, int | None]]) -> None:
     assert len(done.entries) <= 20
     oldest: datetime = NOON - timedelta(days=1)
     assert all(entry.published and oldest <= entry.published <= NOON for entry in done.entries)
+
+
+# A feed that changes its names, not its news
+
+
+def renamed(listed: list[Item]) -> list[Item]:
+    """As after a move to another publishing system: new guids, new addresses."""
+    return [replace(each, guid=f"new-{each.guid}", url=f"https://news.example/new/{each.guid}") for each in listed]
+
+
+def test_an_identity_break_is_marked_as_seen_and_not_told() -> None:
+    listed = items(30, ago=200_000)
+    known = later(read(NEW_FEED, *listed))
+    done = read(known, *renamed(listed))
+    assert (done.outcome, done.entries, done.passed) == (Outcome.IDENTITY_BREAK, (), 30)
+    assert read(later(done), *renamed(listed)).outcome is Outcome.NOTHING_NEW
+
+
+def test_an_identity_break_of_more_than_one_poll_may_tell_is_one_all_the_same() -> None:
+    listed = items(30, ago=200_000)
+    few = replace(LIMITS, max_entries=10)
+    done = read(later(read(NEW_FEED, *listed)), *renamed(listed), limits=few)
+    assert (done.outcome, done.passed, done.state.etag) == (Outcome.IDENTITY_BREAK, 30, '"new"')
+    assert not read(later(done), *renamed(listed), limits=few).entries
+
+
+def test_what_is_young_goes_on_even_at_an_identity_break() -> None:
+    listed = items(30, ago=200_000)
+    done = read(later(read(NEW_FEED, *listed)), item("young"), *renamed(listed))
+    assert (done.outcome, titles(done)) == (Outcome.IDENTITY_BREAK, ["young"])
+
+
+@pytest.mark.parametrize("ago", [0, 60])
+def test_a_feed_that_is_new_as_a_whole_and_no_older_than_before_is_news(ago: float) -> None:
+    """A busy feed after a night without polls; or one that dates by the day."""
+    known = later(read(NEW_FEED, item("before")))
+    assert len(read(known, *[item(f"n{number}", ago=ago) for number in range(10)]).entries) == 10
+
+
+# Changed entries
+
+
+def test_a_changed_entry_is_told_at_most_three_times_each_under_an_id_of_its_own() -> None:
+    known, told = later(read(SEEDED, item("a"))), list[tuple[str, int]]()
+    for version in range(1, 7):
+        for _ in range(2):
+            done = read(known, replace(item("a"), title=f"a, version {version}"))
+            known = later(done)
+            told += [(entry.title, entry.change) for entry in done.entries]
+    assert told == [(f"a, version {n}", n) for n in (1, 2, 3)]
+
+
+def test_an_entry_that_goes_back_to_what_it_said_is_not_told_again() -> None:
+    first = read(SEEDED, item("a"))
+    second = read(later(first), replace(item("a"), title="b"))
+    assert not read(later(second), item("a")).entries
+    assert len({entry.id for done in (first, second) for entry in done.entries}) == 2
+
+
+# Moved for good
+
+THERE = "https://moved.example/rss"
+FOLLOWED = replace(FETCHED, url=THERE, redirects=(Redirect(301, THERE),))
+MOVED = {"seeded": True, "moved_to": THERE, "moved_times": 5, "moved_since": after(-90_000)}
+
+
+def told_often_to_move() -> Known:
+    known = later(read(SEEDED, item("a")))
+    return replace(known, state=known.state.model_copy(update=MOVED))
+
+
+def test_a_permanent_redirect_is_adopted_if_the_target_lists_what_is_known() -> None:
+    assert read(told_often_to_move(), item("a"), fetched=FOLLOWED).state.adopted_url == THERE
+    assert read(told_often_to_move(), item("other"), fetched=FOLLOWED).state.adopted_url is None
+    assert read(told_often_to_move(), fetched=FOLLOWED).state.adopted_url is None
+
+
+def test_a_publisher_who_takes_the_redirect_back_is_believed() -> None:
+    state = read(told_often_to_move(), item("a")).state
+    assert (state.adopted_url, state.moved_to, state.moved_times) == (None, None, 0)
+
+
+# The publisher's wishes
+
+
+def test_ttl_and_max_age_are_floors_and_hold_on_304_too() -> None:
+    document = Document((), ParsePath.FAST, ttl_seconds=900)
+    first = conclude_read(SEEDED, document, FETCHED, AROUND)
+    assert (first.next_after, first.record.next_reason) == (900, "publisher")
+    same = unread(first.state, Outcome.UNCHANGED, Fetched(304))
+    assert (same.next_after, same.record.next_reason) == (900, "publisher")
+    asked = unread(first.state, Outcome.UNCHANGED, Fetched(304, fresh=1800))
+    assert (asked.next_after, asked.record.next_reason) == (1800, "publisher")
+
+
+def test_a_failure_of_a_poll_does_not_wait_for_the_publisher() -> None:
+    failed = unread(feed_state(seeded=True, floor_seconds=3000), Outcome.SERVER_ERROR, Fetched(500))
+    assert failed.record.next_reason == "backoff"
+
+
+# Servers that say 304 for ever
+
+
+@pytest.mark.parametrize(
+    ("read_ago", "changed_ago", "gap", "whole"),
+    [
+        (90_000, 90_000, 3600, True),
+        (80_000, 90_000, 3600, False),  # read within the day
+        (90_000, 90_000, 36_000, False),  # it publishes so seldom
+        (90_000, 200_000, 36_000, True),
+        (90_000, None, None, True),  # of undated entries no gap is known
+        (None, None, None, False),
+    ],
+)
+def test_a_whole_document_is_asked_for_once_a_day_if_304s_outlast_three_gaps(
+    read_ago: float | None, changed_ago: float | None, gap: float | None, whole: bool
+) -> None:
+    read_at = after(-read_ago) if read_ago else None
+    changed_at = after(-changed_ago) if changed_ago else None
+    state = feed_state(seeded=True, read_at=read_at, changed_at=changed_at, gap_seconds=gap)
+    assert wants_whole(state, NOON) is whole
+
+
+def test_the_bytes_known_already_are_a_whole_document_and_304_is_not() -> None:
+    before = feed_state(seeded=True, read_at=after(-90_000), gap_seconds=60)
+    assert not wants_whole(unread(before, Outcome.SAME_BODY, Fetched(200)).state, NOON)
+    assert wants_whole(unread(before, Outcome.UNCHANGED, Fetched(304)).state, NOON)
+
+
+# What hubs push
+
+PUSH = Fetched(status=200, body=b"<rss/>", url="https://news.example/rss", pushed=True)
+LEARNT = {
+    "seeded": True,
+    "etag": '"old"',
+    "last_modified": "yesterday",
+    "body_hash": "x",
+    "read_at": after(-50),
+    "gap_seconds": 77.0,
+    "floor_seconds": 400.0,
+    "moved_to": THERE,
+    "moved_times": 3,
+    "moved_since": after(-50),
+}
+
+
+def test_a_push_brings_entries_and_leaves_what_fetches_taught() -> None:
+    done = read(replace(SEEDED, state=feed_state(**LEARNT)), item("a"), fetched=PUSH)
+    assert (done.outcome, titles(done)) == (Outcome.NEW, ["a"])
+    assert done.state.model_dump(include=set(LEARNT)) == LEARNT
+
+
+def test_the_rest_of_a_push_that_is_too_much_comes_with_a_whole_fetch() -> None:
+    few, listed = replace(LIMITS, max_entries=2), items(3)
+    pushed = read(replace(SEEDED, state=feed_state(**LEARNT)), *listed, limits=few, fetched=PUSH)
+    forgotten: dict[str, object] = {"etag": None, "last_modified": None, "body_hash": None}
+    assert pushed.state.model_dump(include=set(LEARNT)) == LEARNT | forgotten
+    assert sorted(titles(pushed) + titles(read(later(pushed), *listed))) == ["n000", "n001", "n002"]
