@@ -38,6 +38,7 @@ format: install ## put the code into its form
 
 chaos: install ## kill services and Redis at random, and feed the poller what means harm; count what was lost
 	@$(BIN)/python tests/acceptance/chaos.py $(ARGS)
+	@$(BIN)/python tests/acceptance/pollers.py $(ARGS)
 	@$(BIN)/python -m tests.acceptance.hostile
 
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
