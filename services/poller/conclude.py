@@ -21,6 +21,7 @@ RHYTHM_OF = 20
 # A feed that is new as a whole has changed its guids or its address, not its news.
 BREAK_SHARE, BREAK_AT_LEAST = 0.8, 5
 DETAIL = 200
+_NOTHING_SEEN = SeenWindow({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A feed before the poll."""
+    """A feed before the poll. `seen` counts only where a document came."""
 
     feed: Feed
     state: FeedState
-    seen: SeenWindow
+    seen: SeenWindow = _NOTHING_SEEN
 
 
 @dataclass(frozen=True, slots=True)

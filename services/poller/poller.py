@@ -23,7 +23,7 @@ from services.poller.fetch import fetch, pushed
 from services.poller.health import EXPIRIES_BORNE
 from services.poller.identity import SeenWindow
 from services.poller.outcome import Fetched, Outcome
-from services.poller.parse import NotAFeed
+from services.poller.parse import Document, NotAFeed
 from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Pushes, Queue
 from services.poller.schedule import RETRY_AFTER_CAP_SECONDS, Pace
 from services.poller.storm import Storm
@@ -157,7 +157,7 @@ class Poller:
         metrics.FEED_DUE_LAG_SECONDS.observe(max(0.0, started - lease.due_at))
         if 0 < lease.expiries < EXPIRIES_BORNE:
             metrics.FEED_POLLS.labels(outcome=Outcome.LEASE_EXPIRED.value).inc()
-        known = Known(stored.feed, stored.state, SeenWindow.from_bytes(stored.seen))
+        known = Known(stored.feed, stored.state)
         if lease.expiries >= EXPIRIES_BORNE:
             conclusion = conclude_expired(known, await self._around(known, claim))
         else:
@@ -175,7 +175,7 @@ class Poller:
         except Exception as error:  # noqa: BLE001  a hub's mistake is no fault of the feed
             log.warning("push.unreadable", feed=known.feed.name, error=repr(error)[:200])
             return None
-        return conclude_read(known, document, fetched, await self._around(known, claim))
+        return await self._conclude_read(known, document, fetched, claim)
 
     async def _fetch_and_conclude(self, known: Known, claim: Claim) -> Conclusion:
         fetched = await fetch(self.http, known.feed, known.state, _now())
@@ -196,9 +196,13 @@ class Poller:
             else:
                 self.storm.note(Outcome.NEW, time.time())
                 metrics.FEED_PARSES.labels(path=document.path.value).inc()
-                return conclude_read(known, document, fetched, await self._around(known, claim))
+                return await self._conclude_read(known, document, fetched, claim)
         around = replace(await self._around(known, claim), storm=self.storm.note(outcome, time.time()))
         return conclude_unread(known, outcome, fetched, around)
+
+    async def _conclude_read(self, known: Known, document: Document, fetched: Fetched, claim: Claim) -> Conclusion:
+        seen = SeenWindow.from_bytes(await self.feeds.seen(known.feed.id))
+        return conclude_read(replace(known, seen=seen), document, fetched, await self._around(known, claim))
 
     @staticmethod
     def _known_body(known: Known, fetched: Fetched) -> Outcome | None:

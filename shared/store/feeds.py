@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import cast
 
 from redis.asyncio import Redis
 
@@ -20,11 +21,10 @@ POLLS_KEPT = 10
 
 @dataclass(frozen=True, slots=True)
 class StoredFeed:
-    """The feed as configured (None: no longer), what polling learnt, and its seen window."""
+    """The feed as configured (None: no longer), and what polling learnt."""
 
     feed: Feed | None
     state: FeedState
-    seen: bytes | None
 
 
 class FeedStore:
@@ -68,16 +68,18 @@ class FeedStore:
         """In the order asked for, in one round trip."""
         if not feed_ids:
             return []
-        names = [key(feed_id) for key in (keys.feed_state, keys.feed_seen) for feed_id in feed_ids]
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.hmget(keys.feeds(), list(feed_ids))
-            pipe.mget(names)
-            feeds, parts = await pipe.execute()
-        states, windows = parts[: len(feed_ids)], parts[len(feed_ids) :]
+            pipe.mget([keys.feed_state(feed_id) for feed_id in feed_ids])
+            feeds, states = await pipe.execute()
         return [
-            StoredFeed(Feed.model_validate_json(feed) if feed else None, _state(state), seen)
-            for feed, state, seen in zip(feeds, states, windows, strict=True)
+            StoredFeed(Feed.model_validate_json(feed) if feed else None, _state(state))
+            for feed, state in zip(feeds, states, strict=True)
         ]
+
+    async def seen(self, feed_id: str) -> bytes | None:
+        """The seen window: much larger than the state, and of no use to a poll that brings no document."""
+        return cast("bytes | None", await self.redis.get(keys.feed_seen(feed_id)))
 
     async def unwell(self) -> Counter[FeedHealth]:
         """How many feeds are in each state but healthy."""

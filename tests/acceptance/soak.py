@@ -137,7 +137,7 @@ async def _inspect(url: str) -> tuple[dict[str, SeenWindow], dict[str, int]]:
         for feed in await store.all():
             (stored,) = await store.load([feed.id])
             state = stored.state
-            windows[feed.name] = SeenWindow.from_bytes(stored.seen)
+            windows[feed.name] = SeenWindow.from_bytes(await store.seen(feed.id))
             stuck += state.polled_at is None or time.time() - state.polled_at.timestamp() > 180
         entries = sum([1 async for _ in redis.scan_iter("tocsin:entry:*", count=5000)])
         memory = (await redis.info("memory"))["used_memory"]

@@ -242,7 +242,8 @@ async def test_a_feed_that_comes_back_is_remembered(feeds: FeedStore, redis: Red
     await feeds.configure([], now=1000, spread_seconds=0)
     assert (await feeds.all(), await feeds.due.members()) == ([], set())
     await feeds.configure([news], now=1000, spread_seconds=0)
-    assert await feeds.load([news.id]) == [StoredFeed(news, feed_state(etag='"e"'), b"0123456789")]
+    assert await feeds.load([news.id]) == [StoredFeed(news, feed_state(etag='"e"'))]
+    assert await feeds.seen(news.id) == b"0123456789"
     assert await feeds.states([news.id, "unknown"]) == [feed_state(etag='"e"'), feed_state()]
 
 
