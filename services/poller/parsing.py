@@ -20,6 +20,7 @@ from services.poller.parse import Document, Item, parse
 MAX_DATA_BYTES = 512 * 1024 * 1024
 # Five times what a news sitemap may list; what follows from each item is worked out in the poller itself.
 MAX_ITEMS = 5_000
+LARGE_BYTES = 1024 * 1024
 RECYCLE_AFTER_DOCUMENTS = 2000
 # Few documents take longer than this, and most of those never end: the others shall not wait for them.
 PROMPT_SECONDS = 1.0
@@ -62,9 +63,9 @@ class ParsingPool:
                 place = self._aside
             return await parsing
         finally:
-            if child:
-                self._give_back(child, parsing)
             place.release()
+            if child:
+                self._give_back(child, parsing, large=len(body) > LARGE_BYTES)
 
     async def _take(self) -> ProcessPool:
         while self._idle:
@@ -77,11 +78,12 @@ class ParsingPool:
         await asyncio.wrap_future(child.schedule(_ready))
         return child
 
-    def _give_back(self, child: ProcessPool, parsing: "asyncio.Future[Document] | None") -> None:
+    def _give_back(self, child: ProcessPool, parsing: "asyncio.Future[Document] | None", *, large: bool) -> None:
         """A child that was killed, or is about to be, takes its time to come back: another is quicker."""
-        sound = parsing and parsing.done() and not isinstance(parsing.exception(), TimeoutError | ProcessExpired)
-        if sound and len(self._idle) < self._processes:
+        if _answered(parsing) and len(self._idle) < self._processes:
             self._idle.append(child)
+            if large:
+                child.schedule(_ready)  # pebble keeps hold of what it was given last
         else:
             self._end(child)
 
@@ -98,6 +100,12 @@ class ParsingPool:
         for child in tuple(self._children):
             self._end(child)
         await asyncio.gather(*self._endings)
+
+
+def _answered(parsing: "asyncio.Future[Document] | None") -> bool:
+    if parsing is None or not parsing.done() or parsing.cancelled():
+        return False
+    return not isinstance(parsing.exception(), TimeoutError | ProcessExpired)
 
 
 def _stop(child: ProcessPool) -> None:

@@ -72,6 +72,8 @@ async def test_a_document_that_takes_long_leaves_its_place_to_others() -> None:
         done, _ = await asyncio.wait({slow, prompt}, return_when=asyncio.FIRST_COMPLETED)
         assert done == {prompt}
         slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
 
 
 async def test_of_more_items_than_are_read_the_newest_are() -> None:
