@@ -202,7 +202,8 @@ def _compare(seen: SeenWindow, items: Sequence[Item], today: int) -> Listing:
     changed: list[Found] = []
     known: list[Identity] = []
     met: set[bytes] = set()
-    for item, identity in zip(items, identify(items), strict=True):
+    telling = [item for item in items if item.title or item.summary or item.url or item.guid]
+    for item, identity in zip(telling, identify(telling), strict=True):
         if seen.knows(identity, today):
             known.append(identity)
             if seen.change(identity):

@@ -167,6 +167,11 @@ def test_the_language_is_the_configured_one_or_else_the_stated_one(
     assert entry.language == language
 
 
+def test_an_item_that_says_nothing_is_no_entry() -> None:
+    blank = Item(guid=None, url=None, title="", summary="", published=NOON)
+    assert titles(read(SEEDED, blank, item("a"))) == ["a"]
+
+
 # Without a document
 
 
