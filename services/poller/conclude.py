@@ -283,7 +283,9 @@ def _next(state: FeedState, outcome: Outcome, fetched: Fetched, around: Around) 
     if around.storm:
         return replace(next_try(outcome, Setback(1), around.pace, around.draw), reason="network_down")
     row = (around.now - state.failing_since).total_seconds() if state.failing_since else 0.0
-    setback = Setback(state.failures, row, fetched.retry_after, state.health.parked)
+    # Three pollers may have died of something else: the first time the feed is tried again soon.
+    parked = state.health.parked and (outcome is not Outcome.LEASE_EXPIRED or state.failures > health.EXPIRIES_BORNE)
+    setback = Setback(state.failures, row, fetched.retry_after, parked)
     return next_try(outcome, setback, around.pace, around.draw)
 
 

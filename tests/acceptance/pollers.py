@@ -52,9 +52,9 @@ from shared.store.feeds import DUE_FEEDS
 HOSTS = tuple(f"127.0.0.{n}" for n in range(2, 10))
 FEEDS_PER_HOST = 5
 INTERVAL_SECONDS, LEASE_SECONDS, TOTAL_SECONDS = 2.0, 5.0, 3.0
-# A feed whose poller dies is due again when the lease ends; it may be unlucky twice, and a third time would quarantine
-# it, for a day. Then it may have to wait for the slots that the dead still hold at its host.
-LONGEST_GAP_SECONDS = (EXPIRIES_BORNE + 1) * LEASE_SECONDS + 2 * INTERVAL_SECONDS
+# A feed whose poller dies is due again when the lease ends. It may be unlucky so often that it is quarantined, and once
+# more; and each time it may find its host full, of slots that the dead still hold for a lease. Only then is it starved.
+LONGEST_GAP_SECONDS = 2 * (EXPIRIES_BORNE + 1) * LEASE_SECONDS
 SETTLE_SECONDS = 60.0
 PACE = {
     "TOCSIN_POLL_INTERVAL_SECONDS": str(INTERVAL_SECONDS),

@@ -85,7 +85,10 @@ async def test_a_poison_feed_does_not_head_every_batch_for_ever(house: House, se
         assert await polled_all(house, well, since=began)
     await asyncio.sleep(HASTY.lease_seconds)
     state = await house.poll(house.poller(), poison)
-    assert (state.outcome, state.health, state.next_due_reason) == ("lease_expired", "quarantined", "daily_probe")
+    assert (state.outcome, state.health, state.next_due_reason) == ("lease_expired", "quarantined", "backoff")
+    for _ in range(3):
+        await run_out(house, poison)
+    assert (await house.poll(house.poller(), poison)).next_due_reason == "daily_probe"
 
 
 async def test_a_poison_feed_of_a_busy_host_is_quarantined_all_the_same(house: House, server: Server) -> None:

@@ -280,7 +280,7 @@ async def test_a_feed_whose_polls_never_end_is_left_alone_for_a_while(house: Hou
         await until(lambda: house.due.claim(1, 0.001))
     await asyncio.sleep(0.01)
     state = await house.poll(house.poller(), news)
-    assert (state.outcome, state.failures, state.next_due_reason) == ("lease_expired", 3, "daily_probe")
+    assert (state.outcome, state.failures, state.next_due_reason) == ("lease_expired", 3, "backoff")
     assert not server.requests
     state = await house.poll(house.poller(), news)
     assert (state.outcome, state.failures) == ("seeded", 0)

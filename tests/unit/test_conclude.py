@@ -22,7 +22,7 @@ from services.poller.identity import SeenWindow
 from services.poller.outcome import Fetched, Outcome, Redirect
 from services.poller.parse import Document, Item, ParsePath
 from services.poller.schedule import Pace
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedHealth, FeedState
 from tests.factories import NOON, after, feed, feed_state
 
 PACE = Pace(least=300, most=3600, jitter=0, backoff=60, backoff_cap=21_600)
@@ -397,3 +397,15 @@ def test_the_rest_of_a_push_that_is_too_much_comes_with_a_whole_fetch() -> None:
     forgotten: dict[str, object] = {"etag": None, "last_modified": None, "body_hash": None}
     assert pushed.state.model_dump(include=set(LEARNT)) == LEARNT | forgotten
     assert sorted(titles(pushed) + titles(read(later(pushed), *listed))) == ["n000", "n001", "n002"]
+
+
+# Polls that never end
+
+
+def test_a_feed_is_tried_again_soon_the_first_time_its_polls_never_end_and_then_once_a_day() -> None:
+    """Pollers die of other things, too: whoever was in their hands three times in a row need not be to blame."""
+    around = replace(AROUND, expiries=3)
+    first = conclude_expired(SEEDED, around)
+    assert (first.state.health, first.next_after < 600) == (FeedHealth.QUARANTINED, True)
+    second = conclude_expired(replace(SEEDED, state=first.state), around)
+    assert (second.state.health, second.record.next_reason) == (FeedHealth.QUARANTINED, "daily_probe")
