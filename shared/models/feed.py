@@ -24,6 +24,8 @@ class FeedKind(StrEnum):
 
 
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8})?$", description="BCP 47, e.g. uk or zh-Hant")]
+# Without the line ends of Unicode, which YAML 1.1 and 1.2 read differently.
+ONE_LINE = r"^[^\x85\u2028\u2029]*$"
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, e.g. UA")]
 
 
@@ -31,7 +33,7 @@ class Feed(Model):
     """One subscribed feed. Its identity is its address; everything else may be edited freely."""
 
     url: HttpUrl
-    name: Annotated[str, Field(min_length=1, max_length=120)]
+    name: Annotated[str, Field(min_length=1, max_length=120, pattern=ONE_LINE, description="one line of text")]
     language: LanguageCode | None = None
     country: CountryCode | None = None
     kind: FeedKind = FeedKind.ONLINE

@@ -1,3 +1,4 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.config.feeds import add_feed, load_feeds, remove_feed
 from shared.errors import ConfigError
-from shared.models.feed import Feed, FeedKind
+from shared.models.feed import ONE_LINE, Feed, FeedKind
 
 WRITTEN = """\
 # yaml-language-server: $schema=feeds.json
@@ -148,7 +149,7 @@ def test_editors_at_the_same_moment_lose_nothing(tmp_path: Path) -> None:
     assert {feed.url for feed in load_feeds(path)} == {feed.url for feed in feeds}
 
 
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+NAMES = st.from_regex(re.compile(ONE_LINE), fullmatch=True).filter(lambda name: 0 < len(name) <= 40)
 
 
 @given(st.lists(NAMES, min_size=1, max_size=3), st.data())
