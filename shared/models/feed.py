@@ -56,8 +56,11 @@ class Feed(Model):
 
 
 class FeedHealth(StrEnum):
-    """How a feed is doing. `slow`: it answers, but slowly or seldom; `disabled`: by its line, or gone for good;
-    `quarantined`: its polls never come to an end. The last two are looked at once a day."""
+    """How a feed is doing.
+
+    `slow`: it answers, but slowly or seldom; `disabled`: by its line, or gone for good, and then looked at once a day;
+    `quarantined`: its polls never come to an end: tried again soon once, then once a day.
+    """
 
     HEALTHY = "healthy"
     SLOW = "slow"
