@@ -51,6 +51,7 @@ from shared.store.connection import connect, connect_sync
 from shared.store.deliveries import DUE_DELIVERIES
 from shared.store.due import DueSet
 from shared.store.stories import StoryReader
+from tests.processes import descendants
 
 OUTLETS = 10
 SETTLE_SECONDS = 180.0
@@ -114,20 +115,7 @@ class Outlets:
 
 def processes_below(root: int) -> Iterator[tuple[int, str]]:
     """Descendants of `root` with what they are."""
-    children = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:
-                continue
-            children[int(stat[1])].append((int(entry.name), line))
-    stack = [root]
-    while stack:
-        for pid, line in children[stack.pop()]:
-            stack.append(pid)
-            yield pid, _kind(line)
+    return ((pid, _kind(line)) for pid, line in descendants(root))
 
 
 def _kind(line: str) -> str:

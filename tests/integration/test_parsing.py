@@ -16,6 +16,7 @@ from pebble import ProcessExpired
 
 from services.poller.parse import Item, NotAFeed
 from services.poller.parsing import ParsingPool, newest
+from tests.processes import descendants
 from tests.servers import until
 
 ROOT = Path(__file__).parents[2]
@@ -93,10 +94,7 @@ def cpu_seconds(pid: int) -> float:
 
 def children(parent: int) -> list[int]:
     """Those that parse: multiprocessing's own helper is not one."""
-    found = subprocess.run(
-        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
+    return [pid for pid, line in descendants(parent) if "spawn_main" in line]
 
 
 PARENT = """
