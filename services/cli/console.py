@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from services.poller.outcome import Outcome
 from shared.models.story import Article, KnownClaim, Relation, Story
 
 # Without a terminal there is no line to keep up to date: the status is printed when this long has passed.
@@ -21,7 +22,7 @@ LISTED_CLAIMS = 6
 LISTED_FAILURES = 12
 _SEVERITY_STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 _UNSHOWN_FAILURES = frozenset({"lease_lost", "lease_expired"})
-_SUCCESSES = frozenset({"new", "nothing_new", "unchanged", "same_body", "seeded"})
+_SUCCESSES = frozenset(outcome.value for outcome in Outcome if outcome.succeeded)
 
 
 @dataclass(slots=True)
@@ -29,7 +30,6 @@ class Tally:
     """What happened since the start."""
 
     polls: int = 0
-    failed_polls: int = 0
     entries: int = 0
     relevant: int = 0
     rung: set[tuple[str, int]] = field(default_factory=set)
@@ -116,7 +116,6 @@ class Display:
             self.tally.failing.discard(feed)
         else:
             self.tally.failing.add(feed)
-            self.tally.failed_polls += 1
 
     def _status(self) -> Text:
         return Text(f"{_clock()}  {self.tally.line()} · Ctrl-C stops", style="bold")

@@ -28,6 +28,7 @@ from ruamel.yaml import YAML
 
 from services.cli.system import Events, RedisKeeper, run_system
 from services.poller.identity import Identity, SeenWindow, identify
+from services.poller.outcome import Outcome
 from services.poller.parse import NotAFeed, parse
 from shared.models.feed import Feed
 from shared.queue import JobQueue
@@ -63,7 +64,7 @@ class Account:
         if event.get("event") == "feed.polled":
             self.outcomes[event["outcome"]] += 1
             self.new += event["new"]
-            if event["outcome"] in {"new", "nothing_new", "unchanged", "same_body", "seeded"}:
+            if Outcome(event["outcome"]).succeeded:
                 self.successes[event["feed"]].append(time.time())
         elif event.get("level") in {"error", "critical"}:
             print(f"{service}: {line[:400]}", file=sys.stderr)
