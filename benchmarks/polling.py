@@ -13,6 +13,7 @@ of the two has a server of its own, for what is new to one must be new to the ot
 
 import argparse
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def our_poller(runner: asyncio.Runner, settings: Settings, redis_url: str) -> It
     try:
         parts = runner.run(stack.enter_async_context(wired(settings, redis_url)))
         runner.run(parts.feeds_file.configure(asyncio.Event()))
+        gc.freeze()  # as in its own process; the peers stand in this one, and gain by it, too
         yield lambda: runner.run(_poll_all(parts.poller, parts.feeds_file.store.due))
     finally:
         runner.run(stack.aclose())

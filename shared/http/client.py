@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +24,10 @@ from shared.http.urls import checked_url, headers_for, redirect_target
 
 # aiohttp's 8 KB are too few for the Content-Security-Policy of some large publishers.
 _MAX_HEADER_BYTES = 32 * 1024
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Parsing is dear, and what we fetch has the same addresses again and again. Not for redirects: strangers write those.
+_checked_url = lru_cache(maxsize=4096)(checked_url)
+_NO_BODY = frozenset({204, 304})  # RFC 9110, 6.4.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` ignores case; `body` is decoded; `url` is where the answer came from, after `redirects`."""
+    """`headers`: names in lower case; `body` is decoded; `url` is where the answer came from, after `redirects`."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,14 +69,15 @@ class Response:
 class _Request:
     url: httpx.URL
     method: str
-    headers: httpx.Headers
+    headers: dict[str, str]
     content: bytes | None
     limits: Limits
 
     def for_transport(self) -> httpx.Request:
-        timeout = httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds, pool=None)
-        extensions = {"timeout": timeout.as_dict()}
-        return httpx.Request(self.method, self.url, headers=self.headers, content=self.content, extensions=extensions)
+        timeout = {"connect": self.limits.connect_seconds, "read": self.limits.read_seconds}
+        headers = httpx.Headers(self.headers, encoding="utf-8")
+        extensions = {"timeout": timeout}
+        return httpx.Request(self.method, self.url, headers=headers, content=self.content, extensions=extensions)
 
     def target(self, status: int, headers: Mapping[str, str]) -> httpx.URL | None:
         """Where to go on. Only safe methods do, so that no body is ever sent to where a redirect points."""
@@ -104,7 +109,7 @@ class GuardedClient:
         self._resolver = GuardedResolver(resolver or SystemResolver(), self._allow, limits.connect_seconds)
         self._max_connections = max_connections
         self._tls = ssl.create_default_context()
-        self._headers = httpx.Headers({"user-agent": user_agent, "accept-encoding": ACCEPT_ENCODING}, encoding="utf-8")
+        self._headers = {"user-agent": user_agent, "accept-encoding": ACCEPT_ENCODING}
         self._transport = AiohttpTransport(verify=self._tls, trust_env=False, client=self._session)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -136,9 +141,8 @@ class GuardedClient:
         GET and HEAD are not followed; on the way to another host only harmless headers are kept.
         """
         limits = limits or self._limits
-        target = checked_url(url)
-        sent = self._headers.copy()
-        sent.update(httpx.Headers(headers, encoding="utf-8"))
+        target = _checked_url(url)
+        sent = self._headers | {name.lower(): value for name, value in (headers or {}).items()}
         request = _Request(target, method.upper(), sent, content, limits)
         try:
             async with asyncio.timeout(limits.total_seconds):
@@ -164,9 +168,11 @@ class GuardedClient:
         try:
             answer = await self._transport.handle_async_request(request.for_transport())
             async with aclosing(answer):
-                leads_on = request.target(answer.status_code, answer.headers) is not None
-                body = b"" if leads_on else await _read(answer, request.limits)
-                return Response(answer.status_code, _sendable(answer.headers), body, str(request.url))
+                headers = _sendable(answer.headers)
+                leads_on = request.target(answer.status_code, headers) is not None
+                unread = leads_on or answer.status_code in _NO_BODY
+                body = b"" if unread else await _read(answer, request.limits)
+                return Response(answer.status_code, headers, body, str(request.url))
         except (FetchError, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
             raise classified(error, request.url.host) from error
 
@@ -183,9 +189,9 @@ class GuardedClient:
         await self.aclose()
 
 
-def _sendable(headers: httpx.Headers) -> httpx.Headers:
+def _sendable(headers: httpx.Headers) -> dict[str, str]:
     """Without values that hold control characters: an ETag like that could not be sent back (RFC 9110, 5.5)."""
-    return httpx.Headers([(name, value) for name, value in headers.raw if not _CONTROL.search(value)])
+    return {name: value for name, value in headers.items() if not _CONTROL.search(value)}
 
 
 async def _read(answer: httpx.Response, limits: Limits) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from ipaddress import ip_address
 
 from aiohttp import AddrInfoType
@@ -78,10 +79,11 @@ class GuardedSockets:
     """
 
     def __init__(self, allow: Sequence[Network]) -> None:
-        self._allow = allow
+        # Reading an address costs more than opening a socket to it.
+        self._is_public = lru_cache(maxsize=4096)(lambda address: is_public(ip_address(address), allow))
 
     def __call__(self, info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, where = info
-        if not is_public(ip_address(where[0]), self._allow):
+        if not self._is_public(where[0]):
             raise AddressDenied("not a public address")
         return socket.socket(family, kind, protocol)

@@ -44,7 +44,7 @@ def checked_url(url: str | httpx.URL) -> httpx.URL:
 
 
 def _without_fragment(url: httpx.URL) -> httpx.URL:
-    """With a path, too, if only "/". Parsing is dear, and few addresses need it again."""
+    """With a path, too, if only "/"."""
     plain = f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
     return url if plain == str(url) else httpx.URL(plain)
 
@@ -73,8 +73,8 @@ def _is_plain(host: str) -> bool:
 
 def redirect_target(url: httpx.URL, status: int, headers: Mapping[str, str]) -> httpx.URL | None:
     """Where a response redirects to (RFC 9110, 15.4); None: it does not. Raises BadUrl."""
-    location = headers.get("location", "").strip()
-    if status not in _REDIRECTS or not location:
+    location = headers.get("location", "").strip() if status in _REDIRECTS else ""
+    if not location:
         return None
     try:
         return checked_url(url.join(location))
@@ -82,11 +82,11 @@ def redirect_target(url: httpx.URL, status: int, headers: Mapping[str, str]) -> 
         raise BadUrl(f"{url.host}: redirects to a malformed URL") from error
 
 
-def headers_for(target: httpx.URL, source: httpx.URL, headers: httpx.Headers) -> httpx.Headers:
-    """What of the `headers` sent to `source` may be sent to `target`, to which it redirected."""
+def headers_for(target: httpx.URL, source: httpx.URL, headers: dict[str, str]) -> dict[str, str]:
+    """What of the `headers` sent to `source` may be sent to `target`, to which it redirected; names in lower case."""
     if _origin(target) == _origin(source) or _is_upgrade(source, target):
         return headers
-    return httpx.Headers([(name, value) for name, value in headers.raw if name.decode().lower() in _FOR_STRANGERS])
+    return {name: value for name, value in headers.items() if name in _FOR_STRANGERS}
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -41,15 +41,21 @@ local function last_token()
   return math.max(tonumber(redis.call('GET', TOKEN) or 0), clock[1] * 1e6 + clock[2])
 end
 
--- A caller's commands begin at ARGV[6], each with the number of its parts before it.
-local function run_commands()
-  local at = 6
-  while ARGV[at] do
-    local parts = tonumber(ARGV[at])
-    local answer = redis.pcall(unpack(ARGV, at + 1, at + parts))
-    if type(answer) == 'table' and answer.err then return {'failed', ARGV[at + 1], answer.err} end
-    at = at + 1 + parts
+-- `packed` is a MessagePack array of commands, each an array of its parts.
+local function run_commands(packed)
+  for _, command in ipairs(cmsgpack.unpack(packed)) do
+    local answer = redis.pcall(unpack(command))
+    if type(answer) == 'table' and answer.err then return {'failed', command[1], answer.err} end
   end
+end
+
+local function commit(member, token, next_at, packed)
+  if not holds(member, token) then return {'lost'} end
+  local failure = run_commands(packed)
+  if failure then return failure end
+  settle(member, tonumber(next_at))
+  redis.call('HDEL', EXPIRIES, member)
+  return {'held'}
 end
 
 local operations = {}
@@ -91,22 +97,22 @@ function operations.claim(n, seconds)
   return leases
 end
 
-function operations.renew(member, token, seconds)
+function operations.renew(member, token, seconds, packed)
   if not holds(member, token) then return {'lost'} end
-  local failure = run_commands()
+  local failure = run_commands(packed)
   if failure then return failure end
   local expires_at = precise(now + seconds)
   redis.call('ZADD', EXPIRY, expires_at, member)
   return {'held', expires_at}
 end
 
-function operations.commit(member, token, next_at)
-  if not holds(member, token) then return {'lost'} end
-  local failure = run_commands()
-  if failure then return failure end
-  settle(member, tonumber(next_at))
-  redis.call('HDEL', EXPIRIES, member)
-  return {'held'}
+-- Four arguments a commit. Each stands or falls for itself.
+function operations.commit(...)
+  local given, answers = {...}, {}
+  for i = 1, #given, 4 do
+    table.insert(answers, commit(given[i], given[i + 1], given[i + 2], given[i + 3]))
+  end
+  return answers
 end
 
 function operations.release(member, token)
@@ -145,5 +151,4 @@ function operations.members()
   return {redis.call('ZRANGE', TIMES, 0, -1), redis.call('ZRANGE', EXPIRY, 0, -1)}
 end
 
-if ARGV[1] == 'commit' or ARGV[1] == 'renew' then return operations[ARGV[1]](ARGV[3], ARGV[4], ARGV[5]) end
 return operations[ARGV[1]](unpack(ARGV, 3))

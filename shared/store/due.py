@@ -9,7 +9,8 @@ member is at any time either standing (it has a due time) or leased, never both 
                     └── release (old due time), postpone(at), expiry (the lease's end) ──┘
 
 A lease that ran out holds until somebody else's claim takes it back; until then its owner may still renew or commit.
-Each operation is one atomic script and one round trip; memory is six keys whatever the number of members.
+Each operation is one atomic script and one round trip, which commits share; memory is six keys whatever the number of
+members.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,14 +20,18 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from msgpack import packb
 from redis.asyncio import Redis
 
 from shared import keys
 from shared.errors import CommitFailed, LeaseLost
+from shared.store.together import Together
 
 Part = str | bytes | int | float
 Command = Sequence[Part]
 
+# Redis does nothing else meanwhile: a commit takes it some 50 µs, with ten entries some 200.
+MOST_COMMITS = 50
 MAX_PARTS = 4_000  # Lua unpacks fewer than 8,000 values at once; half of it is far from that edge
 _SCRIPT = Path(__file__).with_name("due.lua").read_text("utf-8")
 
@@ -62,6 +67,7 @@ class DueSet:
         self._keys = [build(name) for build in builders]
         self._script = redis.register_script(_SCRIPT)
         self._clock = clock
+        self._commits = Together(self._commit_all, MOST_COMMITS)
 
     async def schedule(self, due: Mapping[str, float]) -> None:
         """Let each member come up no later than its time: the earliest wins.
@@ -87,7 +93,7 @@ class DueSet:
 
     async def renew(self, lease: Lease, lease_seconds: float, *, commands: Iterable[Command] = ()) -> Lease:
         """Runs `commands` and keeps the lease, until `lease_seconds` from now. Raises as `commit` does."""
-        answer = await self._run("renew", lease.member, lease.token, _finite(lease_seconds), *_flat(commands))
+        answer = await self._run("renew", lease.member, lease.token, _finite(lease_seconds), _packed(commands))
         return replace(lease, expires_at=float(_held(lease, answer)[0]))
 
     async def commit(self, lease: Lease, *, next_at: float | None, commands: Iterable[Command] = ()) -> None:
@@ -98,7 +104,11 @@ class DueSet:
         CommitFailed if Redis refuses a command; ValueError, before anything is sent, for one of over MAX_PARTS parts.
         """
         at = "" if next_at is None else _finite(next_at)
-        _held(lease, await self._run("commit", lease.member, lease.token, at, *_flat(commands)))
+        _held(lease, await self._commits.do((lease.member, lease.token, at, _packed(commands))))
+
+    async def _commit_all(self, commits: Sequence[tuple[Part, ...]]) -> Sequence[Sequence[bytes]]:
+        answers: Sequence[Sequence[bytes]] = await self._run("commit", *(part for commit in commits for part in commit))
+        return answers
 
     async def release(self, lease: Lease) -> None:
         """Gives the member back untouched, at its old due time or an earlier wish. Raises LeaseLost."""
@@ -148,8 +158,13 @@ def _held(lease: Lease, answer: Sequence[bytes]) -> Sequence[bytes]:
     return rest
 
 
-def _flat(commands: Iterable[Command]) -> list[Part]:
-    return [part for command in commands for part in (len(command), *_checked(command))]
+def _packed(commands: Iterable[Command]) -> bytes:
+    """As one value: Redis' protocol, in Python, is the dearer the more values there are.
+
+    In MessagePack's old form, where text and bytes are one type, as they are in Lua: Redis reads no other.
+    """
+    packed: bytes = packb([_checked(command) for command in commands], use_bin_type=False)
+    return packed
 
 
 def _checked(command: Command) -> Command:

@@ -1,5 +1,6 @@
 """The leased due-set by example. See test_due_properties for what holds in every order of events."""
 
+import asyncio
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,7 @@ from redis.asyncio import Redis
 from shared import keys
 from shared.errors import CommitFailed, LeaseLost
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
-from shared.store.due import MAX_PARTS, Counts, DueSet
+from shared.store.due import MAX_PARTS, Command, Counts, DueSet
 
 
 class Clock:
@@ -321,3 +322,16 @@ async def test_it_works_on_the_oldest_redis_and_after_a_restart(tmp_path: Path) 
         await due.commit(lease, next_at=None, commands=[("INCR", "x")])
         assert await client.get("x") == b"1"
     await server.stop()
+
+
+async def test_commits_that_go_together_stand_or_fall_each_for_itself(due: DueSet, redis: Redis, clock: Clock) -> None:
+    await due.schedule(dict.fromkeys("abc", 0.0))
+    late, *_ = leases = sorted(await due.claim(3, 30), key=lambda lease: lease.member)
+    await due.remove([late.member])
+    await redis.set("text", "x")
+    commands: list[list[Command]] = [[("SET", "a", 1)], [("RPUSH", "text", "y")], [("SET", "c", 3)]]
+    committing = (due.commit(lease, next_at=5_000, commands=own) for lease, own in zip(leases, commands, strict=True))
+    lost, failed, held = await asyncio.gather(*committing, return_exceptions=True)
+    assert (type(lost), type(failed), held) == (LeaseLost, CommitFailed, None)
+    assert await redis.mget("a", "c") == [None, b"3"]
+    assert await due.counts() == Counts(waiting=1, due=0, leased=1)
