@@ -18,6 +18,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -143,6 +144,11 @@ class Crew:
             await asyncio.wait_for(poller.wait(), 20)
 
 
+# EVALSHA sha 6 <keys> commit now (member token at commands)…; now is empty, and the commands are packed.
+_COMMIT = re.compile(rf"EVALSHA \w+ 6 {re.escape(keys.due_times(DUE_FEEDS))} (?:\S+ ){{5}}commit ")
+_LEASE = re.compile(r"(?<= )([0-9a-f]{12}) (\d{15,17})(?= )")
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What a token wrote into a feed's history; `newest` is the token that was given out last for it."""
@@ -162,7 +168,8 @@ class Witness:
     commits: list[Commit] = field(default_factory=list)
     attempts: int = 0
     newest: dict[str, str] = field(default_factory=dict)
-    _lease: tuple[str, str] = ("", "")
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _member: str = ""
 
     async def watch(self, redis: Redis) -> None:
         async with redis.monitor() as monitor:
@@ -171,24 +178,20 @@ class Witness:
 
     def note(self, at: float, client: str, command: str) -> None:
         if client != "lua":
-            self._lease = self._commit_of(command.split(" ", 14))
-            self.attempts += bool(self._lease[1])
+            self._tokens = dict(_LEASE.findall(command)) if _COMMIT.match(command) else {}
+            self.attempts += len(self._tokens)
             return
         verb, _, rest = command.partition(" ")
         key, _, rest = rest.partition(" ")
-        if verb == "HSET" and key == keys.due_leases(DUE_FEEDS):
+        if key == keys.due_leases(DUE_FEEDS) and verb == "HSET":
             feed_id, token, _ = rest.split(" ")
             self.newest[feed_id] = token
+        elif key == keys.due_leases(DUE_FEEDS) and verb == "HGET":
+            self._member = rest  # each commit begins by looking at its lease
         elif verb == "LPUSH" and key.endswith(":polls"):
-            member, token = self._lease
+            token = self._tokens.get(self._member, "")
             history, feed_id = PollRecord.model_validate_json(rest), key.split(":")[-2]
-            self.commits.append(Commit(at, token, self.newest.get(feed_id, ""), member, feed_id, history))
-
-    @staticmethod
-    def _commit_of(parts: list[str]) -> tuple[str, str]:
-        """(member, token) of EVALSHA sha 6 <keys> commit now member token …; now is empty."""
-        ours = parts[0] == "EVALSHA" and len(parts) > 12 and parts[3] == keys.due_times(DUE_FEEDS)
-        return (parts[11], parts[12]) if ours and parts[9] == "commit" else ("", "")
+            self.commits.append(Commit(at, token, self.newest.get(feed_id, ""), self._member, feed_id, history))
 
     def problems(self) -> Iterator[str]:
         tokens = Counter(commit.token for commit in self.commits)
