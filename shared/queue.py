@@ -140,22 +140,15 @@ class JobQueue:
         self.queue = Queue(CLASSIFY, connection=redis, serializer=JSONSerializer)
         self._put_back = redis.register_script(_PUT_BACK)
 
-    def batch_commands(self, entry_ids: Sequence[str], *, tries: int = 0) -> list[Command]:
+    def batch_commands(self, entry_ids: Sequence[str]) -> list[Command]:
         """The Redis commands that queue these entries in batches, for a caller who commits them with its own.
 
         RQ writes into a pipeline that is never executed; its commands are taken from there.
         """
         recorder = self.redis.pipeline(transaction=False)
         for start in range(0, len(entry_ids), self.batch_size):
-            self._enqueue(entry_ids[start : start + self.batch_size], tries, recorder)
+            self._enqueue(entry_ids[start : start + self.batch_size], 0, recorder)
         return [tuple(args) for args, _options in recorder.command_stack]
-
-    def enqueue(self, entry_ids: Sequence[str]) -> None:
-        """Queue these entries now, in one transaction."""
-        with self.redis.pipeline() as pipe:
-            for start in range(0, len(entry_ids), self.batch_size):
-                self._enqueue(entry_ids[start : start + self.batch_size], 0, pipe)
-            pipe.execute()
 
     def _enqueue(self, entry_ids: Sequence[str], tries: int, pipe: Any) -> None:
         data = Queue.prepare_data(
