@@ -10,7 +10,7 @@ from rich.text import Text
 
 from services.cli import wiring
 from services.cli.render import ahead, print_json, print_table, remark, say
-from shared.config.feeds import add_feed, load_feeds, remove_feed
+from shared.config.feeds import add_feeds, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
 from shared.errors import RedisUnavailable, TocsinError
 from shared.models.feed import Feed, FeedKind, FeedState, PollRecord, health_of
@@ -112,12 +112,9 @@ def import_opml(
     """Add the feeds of an OPML file."""
     path = wiring.settings().feeds_file
     reading = read_opml(file.read(MAX_BYTES + 1))
-    known = {feed.url for feed in load_feeds(path)}
+    added = {feed.url for feed in add_feeds(path, reading.feeds)}
     for feed in reading.feeds:
-        if feed.url not in known:
-            add_feed(path, feed)
-        say(f"{'known' if feed.url in known else 'added':9}{feed.name} ({feed.url})")
-        known.add(feed.url)
+        say(f"{'added' if feed.url in added else 'known':9}{feed.name} ({feed.url})")
     for reason in reading.skipped:
         say(f"{'skipped':9}{reason}")
 
