@@ -4,6 +4,9 @@ A job carries the ids of a batch of entries. A batch whose job dies (exception, 
 once more, then in halves, until the entry that kills stands alone and goes to the dead letters:
 
     died once → the same batch again → halves … → single entry, three tries → dead letter
+
+An outage of Redis in the middle of a job is no such death: the worker waits on a connection that never gives up, and
+then queues the batch again as it was.
 """
 
 import os
@@ -50,6 +53,7 @@ return 1
 """
 
 Command = tuple[str | bytes | int | float, ...]
+Errors = tuple[type[Exception], ...]
 
 
 class DeadLetter(Model):
@@ -302,9 +306,10 @@ class JobQueue:
 
     # Work -------------------------------------------------------------------------------------------------------
 
-    def work(self, *, max_jobs: int | None = None, burst: bool = False) -> bool:
+    def work(self, *, max_jobs: int | None = None, burst: bool = False, blameless: Errors = ()) -> bool:
         """Run jobs in this process until told to stop (SIGTERM, SIGINT), `max_jobs` are done or `burst` is drained.
 
+        A job that ends in one of the `blameless` errors did not die of its entries: it is queued again as it was.
         Not forked: a counter incremented in a forked child is lost, and a fork costs 20 ms a job.
         """
         worker = SimpleWorker(
@@ -314,8 +319,17 @@ class JobQueue:
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
             log_job_description=False,
+            exception_handlers=[_pardon(blameless)],
         )
         return bool(worker.work(max_jobs=max_jobs, burst=burst, logging_level="WARNING"))
+
+
+def _pardon(blameless: Errors) -> Callable[[Job, type[Exception], Exception, object], None]:
+    def handle(job: Job, _type: type[Exception], error: Exception, _traceback: object) -> None:
+        if isinstance(error, blameless):
+            job.retries_left = 1  # with which RQ queues it again itself
+
+    return handle
 
 
 def resolve_job(path: str = CLASSIFY_JOB) -> Callable[[list[str]], object]:

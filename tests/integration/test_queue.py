@@ -1,5 +1,6 @@
 """The queue over real RQ: workers in processes of their own, some of which are killed or kill themselves."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from services.classifier.caretaker import Caretaker
 from shared import keys
 from shared.metrics import exposition
 from shared.queue import CLASSIFY_JOB, JobQueue, Remedied, batch_id, resolve_job, worker_name
+from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.store.due import DueSet
 from tests.stores import enqueue
 
@@ -126,6 +129,29 @@ def test_a_poison_entry_ends_alone_in_the_dead_letters(
     assert (letter.entry_id, letter.tries) == (poison, 3)
     assert reason in letter.reason
     assert_nothing_is_left(queue)
+
+
+def in_outage(redis: SyncRedis, number: int) -> bool:
+    return redis.get("outages") == str(number).encode()
+
+
+async def test_an_outage_of_redis_in_the_middle_of_a_job_is_no_fault_of_its_entry(tmp_path: Path) -> None:
+    """As often as an entry may fail; and once for longer than a client tries again that is not patient."""
+    store = PrivateRedis(tmp_path, find_redis_binary(os.environ))
+    url = await store.start()
+    with SyncRedis.from_url(url) as redis, process(f"work_through_outages({url!r})") as worker:
+        queue = JobQueue(redis)
+        enqueue(queue, ["outage"])
+        for number, seconds in enumerate([8, 0.1, 0.1], 1):
+            await asyncio.to_thread(wait_until, partial(in_outage, redis, number))
+            await store.stop()
+            await asyncio.sleep(seconds)
+            await store.start()
+        assert await asyncio.to_thread(worker.wait, 60) == 0
+        assert queue.dead_letters() == []
+        assert done(redis) == {"outage": 1}
+        assert_nothing_is_left(queue)
+    await store.stop()
 
 
 def test_a_dead_letter_is_tried_again_when_a_person_says_so(
