@@ -120,7 +120,7 @@ def test_a_feed_is_shown_with_its_history_and_why_it_is_due_then(online: Run, sy
         run_sync(sync_redis, FeedStore.state_commands(feed().id, state, None, record))
     shown = online("feeds", "show", "Example News").out
     assert "failing: 2 failures in a row" in shown
-    lines = [line.split() for line in shown.splitlines() if "in 60 s: backoff" in line]
+    lines = [line.split() for line in shown.splitlines() if "after 1m: backoff" in line]
     assert [line[2] for line in lines] == ["server_error", "new"]
     told = online("feeds", "show", feed().url, "--json").json
     assert (told["polling"]["health"], [poll["outcome"] for poll in told["history"]]) == (
@@ -147,6 +147,24 @@ def test_feeds_are_listed_with_what_polling_learnt(online: Run, sync_redis: Redi
     first, second = online("feeds", "list", "--json").json
     assert (first["polling"]["state"], first["polling"]["outcome"]) == ("failing", "server_error")
     assert second["polling"]["state"] == "disabled"
+
+
+def test_a_feed_that_could_not_be_read_yet_is_not_called_healthy(online: Run, sync_redis: Redis) -> None:
+    def state(**what: object) -> str:
+        run_sync(sync_redis, FeedStore.state_commands(feed().id, feed_state(**what), None))
+        return str(online("feeds", "list", "--json").json[0]["polling"]["state"])
+
+    assert state() == "unpolled"
+    assert state(outcome="not_found", failures=1, polled_at=NOON) == "unread"
+    assert state(outcome="not_found", failures=1, polled_at=NOON, read_at=NOON) == "healthy"
+
+
+def test_what_there_is_nothing_to_show_of_is_said(online: Run, feeds_file: Path) -> None:
+    shown = online("feeds", "show", "Quiet News").out
+    assert shown.endswith("state     disabled: by its line in the file\n\nno poll yet\n")
+    feeds_file.write_text("feeds: []\n")
+    ran = online("feeds", "list")
+    assert (ran.code, ran.out, "no feeds yet" in ran.err) == (0, "", True)
 
 
 def test_json_stays_json_without_redis(offline: Run) -> None:
