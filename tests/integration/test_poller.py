@@ -118,6 +118,26 @@ async def test_a_failure_is_counted_and_retry_after_obeyed(house: House, server:
     assert (state.outcome, state.failures) == ("seeded", 0)
 
 
+@pytest.mark.parametrize(("status", "asked"), [(429, 1), (503, 2)])
+async def test_too_many_requests_are_the_host_s_and_an_overload_is_one_feed_s(
+    house: House, server: Server, status: int, asked: int
+) -> None:
+    busy, other = feed(url=server.url("/busy")), feed(url=server.url("/other"))
+    server.answers(Answer(status, headers={"Retry-After": "600"}), path="/busy")
+    server.answers(rss("a"), path="/other")
+    await house.configure(busy)
+    assert (await house.poll(house.poller(), busy)).next_due_reason == "retry_after"
+    await house.configure(busy, other)
+
+    async def looked_at() -> bool:
+        counts = await house.due.counts()
+        return counts.waiting == 2
+
+    async with running(house.poller()):
+        await until(looked_at)
+    assert len(server.requests) == asked
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
