@@ -10,7 +10,7 @@ The entries are the demo's: each relevant one once, the others as often as neede
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +33,7 @@ from shared.models.entry import Entry
 from shared.queue import JobQueue
 from shared.settings import Settings, load_settings
 from shared.store.connection import connect_sync
+from shared.store.due import Command
 from shared.store.entries import EntryStore
 from shared.store.stories import StoryStore
 
@@ -86,15 +87,18 @@ class Course:
 
     def contestant(self, queue: JobQueue, work: Callable[[], object]) -> Contestant:
         def run() -> None:
-            queue.enqueue([entry.id for entry in self.entries])
+            self._send(queue.batch_commands([entry.id for entry in self.entries]))
             work()
 
         return Contestant(run, self.prepare, partial(self.check, queue), self.redis)
 
     def prepare(self) -> None:
         self.redis.flushall()
+        self._send(self.store.save_commands(self.entries))
+
+    def _send(self, commands: Iterable[Command]) -> None:
         with self.redis.pipeline() as pipe:
-            for command in self.store.save_commands(self.entries):
+            for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
             pipe.execute()
 

@@ -4,6 +4,9 @@ A job carries the ids of a batch of entries. A batch whose job dies (exception, 
 once more, then in halves, until the entry that kills stands alone and goes to the dead letters:
 
     died once → the same batch again → halves … → single entry, three tries → dead letter
+
+An outage of Redis in the middle of a job is no such death: the worker waits on a connection that never gives up, and
+then queues the batch again as it was.
 """
 
 import os
@@ -50,6 +53,7 @@ return 1
 """
 
 Command = tuple[str | bytes | int | float, ...]
+Errors = tuple[type[Exception], ...]
 
 
 class DeadLetter(Model):
@@ -140,22 +144,15 @@ class JobQueue:
         self.queue = Queue(CLASSIFY, connection=redis, serializer=JSONSerializer)
         self._put_back = redis.register_script(_PUT_BACK)
 
-    def batch_commands(self, entry_ids: Sequence[str], *, tries: int = 0) -> list[Command]:
+    def batch_commands(self, entry_ids: Sequence[str]) -> list[Command]:
         """The Redis commands that queue these entries in batches, for a caller who commits them with its own.
 
         RQ writes into a pipeline that is never executed; its commands are taken from there.
         """
         recorder = self.redis.pipeline(transaction=False)
         for start in range(0, len(entry_ids), self.batch_size):
-            self._enqueue(entry_ids[start : start + self.batch_size], tries, recorder)
+            self._enqueue(entry_ids[start : start + self.batch_size], 0, recorder)
         return [tuple(args) for args, _options in recorder.command_stack]
-
-    def enqueue(self, entry_ids: Sequence[str]) -> None:
-        """Queue these entries now, in one transaction."""
-        with self.redis.pipeline() as pipe:
-            for start in range(0, len(entry_ids), self.batch_size):
-                self._enqueue(entry_ids[start : start + self.batch_size], 0, pipe)
-            pipe.execute()
 
     def _enqueue(self, entry_ids: Sequence[str], tries: int, pipe: Any) -> None:
         data = Queue.prepare_data(
@@ -309,9 +306,10 @@ class JobQueue:
 
     # Work -------------------------------------------------------------------------------------------------------
 
-    def work(self, *, max_jobs: int | None = None, burst: bool = False) -> bool:
+    def work(self, *, max_jobs: int | None = None, burst: bool = False, blameless: Errors = ()) -> bool:
         """Run jobs in this process until told to stop (SIGTERM, SIGINT), `max_jobs` are done or `burst` is drained.
 
+        A job that ends in one of the `blameless` errors did not die of its entries: it is queued again as it was.
         Not forked: a counter incremented in a forked child is lost, and a fork costs 20 ms a job.
         """
         worker = SimpleWorker(
@@ -321,8 +319,17 @@ class JobQueue:
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
             log_job_description=False,
+            exception_handlers=[_pardon(blameless)],
         )
         return bool(worker.work(max_jobs=max_jobs, burst=burst, logging_level="WARNING"))
+
+
+def _pardon(blameless: Errors) -> Callable[[Job, type[Exception], Exception, object], None]:
+    def handle(job: Job, _type: type[Exception], error: Exception, _traceback: object) -> None:
+        if isinstance(error, blameless):
+            job.retries_left = 1  # with which RQ queues it again itself
+
+    return handle
 
 
 def resolve_job(path: str = CLASSIFY_JOB) -> Callable[[list[str]], object]:

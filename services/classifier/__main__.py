@@ -5,6 +5,7 @@ import sys
 from services.classifier.wiring import wired
 from shared.errors import TocsinError
 from shared.runtime.process import begin, complain, redis_url
+from shared.store.patience import StoreUnavailable
 
 
 def main() -> int:
@@ -12,7 +13,7 @@ def main() -> int:
     try:
         settings = begin("classifier")
         with wired(settings, redis_url(settings)) as queue:
-            queue.work(max_jobs=settings.classifier_max_jobs)
+            queue.work(max_jobs=settings.classifier_max_jobs, blameless=StoreUnavailable)
     except TocsinError as error:
         return complain(error)
     return 0

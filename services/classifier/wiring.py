@@ -35,10 +35,13 @@ def wired(settings: Settings, redis_url: str) -> Iterator[JobQueue]:
         StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)),
         Caretaker(job_queue(settings, redis_url)),
     ):
-        yield job_queue(settings, redis_url)
+        # A worker that gave up would leave its batch behind, as one that died of it does.
+        yield job_queue(settings, redis_url, patient=True)
 
 
-def job_queue(settings: Settings, redis_url: str) -> JobQueue:
+def job_queue(settings: Settings, redis_url: str, *, patient: bool = False) -> JobQueue:
     return JobQueue(
-        connect_sync(redis_url), batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds
+        connect_sync(redis_url, patient=patient),
+        batch_size=settings.batch_size,
+        job_timeout_seconds=settings.job_timeout_seconds,
     )

@@ -201,7 +201,9 @@ class Poller:
         return conclude_unread(known, outcome, fetched, around)
 
     async def _conclude_read(self, known: Known, document: Document, fetched: Fetched, claim: Claim) -> Conclusion:
-        seen = SeenWindow.from_bytes(await self.feeds.seen(known.feed.id))
+        # Only being cancelled ends this patience, as when the poller stops: no window is not an empty one.
+        stored = await patiently(partial(self.feeds.seen, known.feed.id), asyncio.Event())
+        seen = SeenWindow.from_bytes(stored)
         return conclude_read(replace(known, seen=seen), document, fetched, await self._around(known, claim))
 
     @staticmethod

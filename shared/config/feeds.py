@@ -1,6 +1,6 @@
 """`feeds.yaml`: which feeds are polled. Read whole; edited in place, every other byte left as its author wrote it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
@@ -33,9 +33,22 @@ def add_feed(path: Path, feed: Feed) -> None:
         if feed.url in urls:
             line = _line(document, urls.index(feed.url))
             raise ConfigError(f"{document.path}:{line}: the address {feed.url} is there already")
-        return _with_item(document, _item(feed)), (*feeds, feed)
+        return _with_items(document, _items([feed])), (*feeds, feed)
 
     _edit(path, edit)
+
+
+def add_feeds(path: Path, more: Iterable[Feed]) -> list[Feed]:
+    """Put those of `more`, each of an address of its own, after the last one that are not there yet. Returns them."""
+    added: list[Feed] = []
+
+    def edit(document: Document, feeds: tuple[Feed, ...]) -> tuple[str, tuple[Feed, ...]]:
+        known = {feed.url for feed in feeds}
+        added.extend(feed for feed in more if feed.url not in known)
+        return _with_items(document, _items(added)) if added else document.text, (*feeds, *added)
+
+    _edit(path, edit)
+    return added
 
 
 def remove_feed(path: Path, url_or_name: str) -> Feed:
@@ -62,7 +75,8 @@ def _edit(path: Path, edit: Edit) -> None:
         text, expected = edit(document, _feeds(document))
         if not _reads_as(path, text, expected):
             raise ConfigError(f"{path}: its layout is too unusual to be edited safely; edit it by hand")
-        replace_text(path, text)
+        if text != document.text:
+            replace_text(path, text)
 
 
 def _reads_as(path: Path, text: str, expected: tuple[Feed, ...]) -> bool:
@@ -105,16 +119,16 @@ def _meant(document: Document, feeds: tuple[Feed, ...], url_or_name: str) -> int
     return found[0]
 
 
-def _item(feed: Feed) -> str:
-    """The feed as a YAML list item, defaults left out."""
+def _items(feeds: Sequence[Feed]) -> str:
+    """The feeds as items of a YAML list, defaults left out."""
     out = StringIO()
     yaml = YAML()
     yaml.width = 10_000
-    yaml.dump([feed.model_dump(mode="json", exclude_defaults=True)], out)
+    yaml.dump([feed.model_dump(mode="json", exclude_defaults=True) for feed in feeds], out)
     return out.getvalue()
 
 
-def _with_item(document: Document, item: str) -> str:
+def _with_items(document: Document, items: str) -> str:
     text, sequence = document.text, _sequence(document)
     if sequence.value:
         column, at = sequence.start_mark.column, _line_end(text, _end(text, sequence.value[-1]))
@@ -125,7 +139,7 @@ def _with_item(document: Document, item: str) -> str:
         at = _line_end(text, len(text[:start].rstrip(" ")))
     newline = "\r\n" if "\r\n" in text else "\n"
     head = text[:at] if text[:at].endswith("\n") else text[:at] + newline
-    block = "".join(f"{' ' * column}{line}{newline}" for line in item.splitlines())
+    block = "".join(f"{' ' * column}{line}{newline}" for line in items.splitlines())
     return head + block + text[at:]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ConstantBackoff, ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry as SyncRetry
 
@@ -18,6 +18,7 @@ SCHEMES = ("unix", "redis", "rediss")
 # Long enough for a supervisor to restart a server and for it to load its data, short enough to be told of the rest.
 _RETRIES = 10
 _BACKOFF = ExponentialWithJitterBackoff(base=0.05, cap=1.0)
+_ENDLESSLY = SyncRetry(ConstantBackoff(0.5), -1)  # a growing pause would overflow in the end
 _OPTIONS: dict[str, Any] = {
     "decode_responses": False,
     "socket_connect_timeout": 5.0,
@@ -39,9 +40,9 @@ def connect(url: str, *, hurried: bool = False) -> Redis:
     return Redis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
 
 
-def connect_sync(url: str, *, hurried: bool = False) -> SyncRedis:
-    """The same for threads and RQ workers."""
-    retry = SyncRetry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
+def connect_sync(url: str, *, hurried: bool = False, patient: bool = False) -> SyncRedis:
+    """The same for threads and RQ workers. `patient`: it never gives up."""
+    retry = _ENDLESSLY if patient else SyncRetry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
     return SyncRedis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
 
 

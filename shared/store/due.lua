@@ -73,12 +73,6 @@ function operations.schedule(...)
   end
 end
 
-function operations.reschedule(member, at)
-  if redis.call('HEXISTS', LEASES, member) == 1 then return 0 end
-  redis.call('ZADD', TIMES, at, member)
-  return 1
-end
-
 function operations.claim(n, seconds)
   give_back_expired()
   local due = redis.call('ZRANGEBYSCORE', TIMES, '-inf', precise(now), 'WITHSCORES', 'LIMIT', 0, n)

@@ -79,10 +79,6 @@ class DueSet:
         while chunk := list(islice(pairs, MAX_PARTS // 2)):
             await self._run("schedule", *(part for pair in chunk for part in pair))
 
-    async def reschedule(self, member: str, at: float) -> bool:
-        """Sets the time even if it is later; False, and nothing done, if the member is leased."""
-        return bool(await self._run("reschedule", member, _finite(at)))
-
     async def claim(self, n: int, lease_seconds: float) -> list[Lease]:
         """Up to `n` members whose time has come, in due order, each with a lease of its own.
 

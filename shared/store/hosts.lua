@@ -96,10 +96,6 @@ function operations.enter(concurrent, gap, slot_seconds, late_seconds)
   return waits
 end
 
-function operations.leave(token)
-  redis.call('ZREM', host(1).slots, token)
-end
-
 function operations.slow_down(seconds)
   close_until(host(1), math.max(opens(host(1)), now + seconds))
 end

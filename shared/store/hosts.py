@@ -68,12 +68,9 @@ class HostGovernor:
         self._script = redis.register_script(_SCRIPT)
         self._clock = clock
 
-    async def enter(self, host: str, who: str) -> Turn:
-        """A slot, or a place in the line under the name `who` (a feed id), which is kept by asking again in time."""
-        return (await self.enter_many({who: host}))[who]
-
     async def enter_many(self, hosts: Mapping[str, str]) -> dict[str, Turn]:
-        """`enter` for each who → host, in this order, in one round trip."""
+        """For each who → host, in this order, in one round trip: a slot, or a place in the host's line under the name
+        `who` (a feed id), which is kept by asking again in time."""
         if not hosts:
             return {}
         tokens = {who: uuid4().hex for who in hosts}
@@ -83,13 +80,9 @@ class HostGovernor:
             who: Turn(host, tokens[who], float(wait)) for (who, host), wait in zip(hosts.items(), waits, strict=True)
         }
 
-    async def leave(self, turn: Turn) -> None:
-        """Gives the slot back; nothing happens if it expired, or never was one."""
-        await self._run("leave", [turn.host], turn.token)
-
     @staticmethod
     def leave_command(turn: Turn) -> Command:
-        """`leave`, for a commit that comes anyway."""
+        """Gives the slot back, in a commit that comes anyway; nothing happens if it expired, or never was one."""
         return ("ZREM", keys.host_slots(turn.host), turn.token)
 
     async def slow_down(self, host: str, seconds: float) -> None:

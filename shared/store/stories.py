@@ -1,6 +1,7 @@
 """Stories, and the alerts stream that announces their revisions: both are written in one transaction."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +41,8 @@ class StoryStore:
         None when the entry had been assigned before: a repeated job changes nothing and rings nothing.
         """
         while True:
-            with self.redis.pipeline() as pipe:
+            # Raised, too, where the connection is lost while watching.
+            with suppress(WatchError), self.redis.pipeline() as pipe:
                 pipe.watch(  # type: ignore[no-untyped-call]  # redis-py has not typed it
                     keys.topic_assignments(topic)
                 )
@@ -49,10 +51,7 @@ class StoryStore:
                 change = decide(self._live(topic, now))
                 pipe.multi()
                 self._write(pipe, topic, entry_id, change)
-                try:
-                    pipe.execute()
-                except WatchError:
-                    continue
+                pipe.execute()
                 return change
 
     def _live(self, topic: str, now: datetime) -> list[Story]:

@@ -1,7 +1,8 @@
 """Workers to be killed: they work off the queue with a classifier whose entries are its orders.
 
-An entry called `exit…` ends its worker's process, `raise…` fails its job, `hang…` stays in it the first time. What is
-classified is appended to the list `done`. As a worker dies, the next one is forked: imports cost more than jobs.
+An entry called `exit…` ends its worker's process, `raise…` fails its job, `hang…` stays in it the first time, `outage…`
+is classified only after three outages of Redis. What is classified is appended to the list `done`. As a worker dies,
+the next one is forked: imports cost more than jobs.
 """
 
 import os
@@ -15,10 +16,14 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from redis import Redis  # noqa: E402
+from redis.backoff import NoBackoff  # noqa: E402
+from redis.retry import Retry  # noqa: E402
 
 from services.classifier.classifier import Classifier  # noqa: E402
 from services.classifier.jobs import bind  # noqa: E402
-from shared.queue import JobQueue  # noqa: E402
+from shared.queue import SINGLE_TRIES, JobQueue  # noqa: E402
+from shared.store.connection import connect_sync  # noqa: E402
+from shared.store.patience import StoreUnavailable  # noqa: E402
 
 
 class Orders:
@@ -31,6 +36,9 @@ class Orders:
                 os._exit(1)
             if entry_id.startswith("raise"):
                 raise ValueError(f"cannot classify {entry_id}")
+            if entry_id.startswith("outage") and self.redis.incr("outages") <= SINGLE_TRIES:
+                while self.redis.ping():  # which fails when Redis is gone
+                    time.sleep(0.01)
             if entry_id.startswith("hang") and self.redis.incr("hung") == 1:
                 time.sleep(60)
             self.redis.rpush("done", entry_id)
@@ -40,6 +48,13 @@ def work(url: str) -> None:
     with Redis.from_url(url) as redis:
         bind(cast("Classifier", Orders(redis)))
         JobQueue(redis).work(burst=True)
+
+
+def work_through_outages(url: str) -> None:
+    """As the product does, but that a job gives up at once."""
+    with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as redis:
+        bind(cast("Classifier", Orders(redis)))
+        JobQueue(connect_sync(url, patient=True)).work(burst=True, blameless=StoreUnavailable)
 
 
 def work_and_recover(url: str) -> None:

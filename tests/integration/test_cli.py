@@ -21,11 +21,11 @@ from shared.config.feeds import load_feeds
 from shared.models.feed import FeedHealth, PollRecord
 from shared.models.story import Alert, Relation, Story
 from shared.queue import JobQueue
-from shared.store.due import Command
 from shared.store.entries import EntryStore
 from shared.store.feeds import FeedStore
 from shared.store.stories import Change, StoryStore
 from tests.factories import NOON, after, alert, article, entry, feed, feed_state, story
+from tests.stores import run_sync
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "services.cli"]
@@ -86,10 +86,6 @@ def online(offline: Run, redis_url: str, sync_redis: Redis, monkeypatch: pytest.
     return offline
 
 
-def run_command(redis: Redis, command: Command) -> None:
-    redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
-
-
 def ring(redis: Redis, *, title: str = WITHDRAWAL, number: int = 0) -> tuple[Story, Alert]:
     """A story as a classifier stores it, told by two outlets, with its alert."""
     first = article(entry(title=title, source="Reuters", feed_name="Reuters"))
@@ -121,11 +117,10 @@ def test_a_feed_is_shown_with_its_history_and_why_it_is_due_then(online: Run, sy
         record = PollRecord(
             at=after(60 * minutes), outcome=outcome, new=3, seconds=0.25, next_after=60, next_reason="backoff"
         )
-        for command in FeedStore.state_commands(feed().id, state, None, record):
-            run_command(sync_redis, command)
+        run_sync(sync_redis, FeedStore.state_commands(feed().id, state, None, record))
     shown = online("feeds", "show", "Example News").out
     assert "failing: 2 failures in a row" in shown
-    lines = [line.split() for line in shown.splitlines() if "in 60 s: backoff" in line]
+    lines = [line.split() for line in shown.splitlines() if "after 1m: backoff" in line]
     assert [line[2] for line in lines] == ["server_error", "new"]
     told = online("feeds", "show", feed().url, "--json").json
     assert (told["polling"]["health"], [poll["outcome"] for poll in told["history"]]) == (
@@ -144,8 +139,7 @@ def test_feeds_are_listed_with_what_polling_learnt(online: Run, sync_redis: Redi
         next_due_at=after(60),
         next_due_reason="backoff",
     )
-    for command in FeedStore.state_commands(feed().id, state, None):
-        run_command(sync_redis, command)
+    run_sync(sync_redis, FeedStore.state_commands(feed().id, state, None))
     ran = online("feeds", "list")
     failing, disabled = ran.out.splitlines()[1:]
     assert failing.split() == ["Example", "News", "en", "online", "2", "failing", "server_error", "now", "backoff"]
@@ -153,6 +147,24 @@ def test_feeds_are_listed_with_what_polling_learnt(online: Run, sync_redis: Redi
     first, second = online("feeds", "list", "--json").json
     assert (first["polling"]["state"], first["polling"]["outcome"]) == ("failing", "server_error")
     assert second["polling"]["state"] == "disabled"
+
+
+def test_a_feed_that_could_not_be_read_yet_is_not_called_healthy(online: Run, sync_redis: Redis) -> None:
+    def state(**what: object) -> str:
+        run_sync(sync_redis, FeedStore.state_commands(feed().id, feed_state(**what), None))
+        return str(online("feeds", "list", "--json").json[0]["polling"]["state"])
+
+    assert state() == "unpolled"
+    assert state(outcome="not_found", failures=1, polled_at=NOON) == "unread"
+    assert state(outcome="not_found", failures=1, polled_at=NOON, read_at=NOON) == "healthy"
+
+
+def test_what_there_is_nothing_to_show_of_is_said(online: Run, feeds_file: Path) -> None:
+    shown = online("feeds", "show", "Quiet News").out
+    assert shown.endswith("state     disabled: by its line in the file\n\nno poll yet\n")
+    feeds_file.write_text("feeds: []\n")
+    ran = online("feeds", "list")
+    assert (ran.code, ran.out, "no feeds yet" in ran.err) == (0, "", True)
 
 
 def test_json_stays_json_without_redis(offline: Run) -> None:
@@ -296,8 +308,7 @@ def test_a_story_that_is_not_there_is_told_in_a_line(online: Run) -> None:
 def test_dead_letters_are_listed_retried_and_dropped(online: Run, sync_redis: Redis) -> None:
     queue = JobQueue(sync_redis)
     known = entry()
-    for command in EntryStore(sync_redis, retention_seconds=60).save_commands([known]):
-        run_command(sync_redis, command)
+    run_sync(sync_redis, EntryStore(sync_redis, retention_seconds=60).save_commands([known]))
     for entry_id in (known.id, "b", "c"):
         queue.bury(entry_id, "ValueError: too odd")
     listed = online("dead-letters", "list").out

@@ -55,16 +55,6 @@ async def test_the_earliest_wish_wins(due: DueSet) -> None:
     assert await due.next_at() == 400
 
 
-async def test_reschedule_may_set_a_later_time_but_not_of_a_leased_member(due: DueSet) -> None:
-    await due.schedule({"a": 500})
-    assert await due.reschedule("a", 900)
-    assert await due.next_at() == 900
-    [lease] = await due.claim(1, 30)
-    assert not await due.reschedule("a", 5_000)
-    await due.commit(lease, next_at=None)
-    assert await due.members() == set()
-
-
 async def test_a_commit_sets_the_next_time_and_runs_its_commands(due: DueSet, redis: Redis) -> None:
     await due.schedule({"a": 0})
     [lease] = await due.claim(1, 30)

@@ -112,12 +112,6 @@ class DueSetMachine(RuleBasedStateMachine):
             else:
                 self.standing[member] = min(at, self.standing.get(member, at))
 
-    @rule(member=names, at=eighths)
-    def reschedule(self, member: str, at: float) -> None:
-        assert self.act(self.sets[0].reschedule(member, at)) == (member not in self.held)
-        if member not in self.held:
-            self.standing[member] = at
-
     @rule(who=claimants, later=clock_steps, n=st.integers(1, 4), seconds=lengths)
     def claim(self, who: int, later: float, n: int, seconds: float) -> None:
         self.now = self.crew.now = self.now + later

@@ -32,6 +32,7 @@ from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.stories import Change, StoryStore
 from tests.factories import NOON, after, alert, article, entry, feed, feed_state, story
+from tests.stores import enqueue, run
 
 PROBLEM = "application/problem+json"
 
@@ -80,8 +81,7 @@ async def test_feeds_are_shown_with_their_state_and_without_the_validators(
     feeds = FeedStore(redis, DueSet(redis, DUE_FEEDS))
     await feeds.configure([good, bad, off], now=0.0, spread_seconds=1.0)
     state = feed_state(etag='"v1"', health=FeedHealth.FAILING, failures=3, outcome="timeout", polled_at=NOON)
-    for command in feeds.state_commands(bad.id, state, b"seen"):
-        await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
+    await run(redis, feeds.state_commands(bad.id, state, b"seen"))
     shown = await items(gateway, "/v1/feeds")
     assert [(each["name"], each["state"], each["outcome"]) for each in shown] == [
         ("A", "healthy", None),
@@ -140,7 +140,7 @@ async def test_alerts_come_newest_first_with_their_place_in_the_stream(
 async def test_dead_letters_and_the_status_count_what_there_is(
     gateway: httpx.AsyncClient, redis: Redis, sync_redis: SyncRedis
 ) -> None:
-    JobQueue(sync_redis, batch_size=1).enqueue(["a", "b"])
+    enqueue(JobQueue(sync_redis, batch_size=1), ["a", "b"])
     buried = DeadLetter(entry_id="c", reason="it crashed", tries=3, at=NOON)
     sync_redis.hset(keys.dead_letters(), "c", buried.model_dump_json())
     await FeedStore(redis, DueSet(redis, DUE_FEEDS)).configure([feed()], now=0.0, spread_seconds=1.0)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from redis.asyncio import Redis
 
 from shared.store.hosts import LATE_SECONDS, HostGovernor, Turn, host_of
+from tests.stores import enter, leave
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ class HostMachine(RuleBasedStateMachine):
         self.strike_late()
         ahead = self.ahead_of(who)
         free, open_ = self.running() < CONCURRENT, self.opens() <= self.now
-        turn = self.act(self.governors[poller].enter(HOST, who))
+        turn = self.act(enter(self.governors[poller], HOST, who))
         assert turn.host == HOST
         assert (turn.wait == 0) == (free and open_ and ahead == 0)
         self.starts_at_once(who, turn) if turn.wait == 0 else self.waits(who, turn, ahead)
@@ -139,7 +140,7 @@ class HostMachine(RuleBasedStateMachine):
     @rule(data=st.data(), poller=pollers)
     def leave(self, data: st.DataObject, poller: int) -> None:
         turn = data.draw(st.sampled_from(self.turns[-3:]))
-        self.act(self.governors[poller].leave(turn))
+        self.act(leave(self.crew.clients[poller], turn))
         self.slots.pop(turn.token, None)
 
     @rule(seconds=eighths)
@@ -208,10 +209,10 @@ async def _storm(
         while events:
             clock.now, number, who = heappop(events)
             if isinstance(who, Turn):
-                await hosts.leave(who)
+                await leave(redis, who)
                 continue
             asked[who] = asked.get(who, 0) + 1
-            turn = await hosts.enter(HOST, who)
+            turn = await enter(hosts, HOST, who)
             if turn.wait:
                 heappush(events, (clock.now + turn.wait + draw.random() * tick, number, who))
             else:
@@ -222,7 +223,7 @@ async def _storm(
 
 async def test_a_batch_is_asked_for_in_one_round_trip_and_hosts_do_not_wait_for_each_other(redis: Redis) -> None:
     hosts = governor(redis, Clock())
-    await hosts.enter("warm.example", "up")
+    await enter(hosts, "warm.example", "up")
     before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
     turns = await hosts.enter_many({"a": HOST, "b": "127.0.0.1", "c": HOST, "d": "::1", "e": HOST})
     assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] == before + 1
@@ -246,10 +247,10 @@ async def test_a_host_that_asked_for_quiet_is_left_alone_by_all_and_others_are_n
     here, there = governor(redis, clock), governor(redis, clock)
     await here.slow_down(HOST, 3_600)
     await here.slow_down(HOST, 30)
-    assert (await there.enter(HOST, "a")).wait == 3_600
-    assert (await there.enter("other.example", "b")).wait == 0
+    assert (await enter(there, HOST, "a")).wait == 3_600
+    assert (await enter(there, "other.example", "b")).wait == 0
     clock.now += 3_600
-    assert (await there.enter(HOST, "a")).wait == 0
+    assert (await enter(there, HOST, "a")).wait == 0
 
 
 async def test_quiet_lasts_for_those_who_wait_already(redis: Redis) -> None:
@@ -266,15 +267,15 @@ async def test_quiet_lasts_for_those_who_wait_already(redis: Redis) -> None:
 async def test_a_slot_is_freed_by_its_expiry_and_giving_it_back_later_takes_nobody_elses(redis: Redis) -> None:
     clock = Clock()
     hosts = governor(redis, clock, concurrent=1)
-    dead = await hosts.enter(HOST, "dead")
+    dead = await enter(hosts, HOST, "dead")
     clock.now += SLOT_SECONDS
-    alive = await hosts.enter(HOST, "alive")
+    alive = await enter(hosts, HOST, "alive")
     assert (dead.wait, alive.wait) == (0, 0)
     clock.now += GAP
-    await hosts.leave(dead)
-    assert (await hosts.enter(HOST, "third")).wait > 0
-    await hosts.leave(alive)
-    assert (await hosts.enter(HOST, "third")).wait == 0
+    await leave(redis, dead)
+    assert (await enter(hosts, HOST, "third")).wait > 0
+    await leave(redis, alive)
+    assert (await enter(hosts, HOST, "third")).wait == 0
 
 
 async def test_who_never_comes_back_holds_the_line_up_only_for_a_while(redis: Redis) -> None:
@@ -283,7 +284,7 @@ async def test_who_never_comes_back_holds_the_line_up_only_for_a_while(redis: Re
     await hosts.enter_many({"first": HOST, "removed": HOST, "patient": HOST})
     began = clock.now
     clock.now += 2
-    while wait := (await hosts.enter(HOST, "patient")).wait:
+    while wait := (await enter(hosts, HOST, "patient")).wait:
         clock.now += wait
     assert clock.now - began <= GAP + LATE_SECONDS + GAP
 

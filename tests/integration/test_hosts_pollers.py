@@ -13,6 +13,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from shared.store.hosts import HostGovernor, Turn
+from tests.stores import enter, leave
 
 ROOT = Path(__file__).parents[2]
 HOST = "paper.example"
@@ -27,23 +28,23 @@ def governor(redis: Redis) -> HostGovernor:
 async def poll(redis: Redis, who: str) -> None:
     hosts = governor(redis)
     for _ in range(ROUNDS):
-        await request(redis, hosts, await slot(hosts, who))
+        await request(redis, await slot(hosts, who))
 
 
 async def slot(hosts: HostGovernor, who: str) -> Turn:
     while True:
-        turn = await hosts.enter(HOST, who)
+        turn = await enter(hosts, HOST, who)
         if not turn.wait:
             return turn
         await asyncio.sleep(turn.wait)
 
 
-async def request(redis: Redis, hosts: HostGovernor, turn: Turn) -> None:
+async def request(redis: Redis, turn: Turn) -> None:
     """Tells how many run at the host, from after a slot is had until before it is given back."""
     await redis.rpush("running", await redis.incr("requests"))
     await asyncio.sleep(0.02)
     await redis.decr("requests")
-    await hosts.leave(turn)
+    await leave(redis, turn)
 
 
 async def poller(url: str, name: str) -> None:
@@ -63,7 +64,7 @@ async def hang(url: str) -> None:
 async def free_slots(url: str) -> int:
     async with Redis.from_url(url) as redis:
         hosts, taken = governor(redis), 0
-        while not (await hosts.enter(HOST, "late")).wait:
+        while not (await enter(hosts, HOST, "late")).wait:
             taken += 1
             await asyncio.sleep(GAP_SECONDS)
         return taken

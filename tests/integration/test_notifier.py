@@ -344,7 +344,7 @@ async def test_a_repeated_message_is_not_sent_by_one_who_has_lost_the_lease(hous
         due = DueSet(redis, DUE_DELIVERIES)
         retry_due = (await house.delivery(told)).model_copy(update={"retry_at": None})
         await redis.set(keys.delivery("desk", told.id), retry_due.model_dump_json())
-        await due.reschedule(f"desk|{told.id}", 0)
+        await due.schedule({f"desk|{told.id}": 0})
         (lost,) = await due.claim(1, 0.001)
         await asyncio.sleep(0.01)
         assert len(await due.claim(1, 30)) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -54,6 +55,12 @@ async def test_a_child_that_is_killed_is_an_error_and_the_next_document_is_read(
         with pytest.raises(ProcessExpired):
             await slow
         assert (await pool.parse(FEED, "https://news.example/rss")).items
+
+
+async def test_no_document_can_take_more_memory_than_half_a_gigabyte(pool: ParsingPool) -> None:
+    await pool.parse(FEED, "https://news.example/rss")
+    (child,) = children(os.getpid())
+    assert resource.prlimit(child, resource.RLIMIT_DATA) == (2**29, 2**29)
 
 
 async def test_a_child_that_is_killed_while_idle_spoils_one_document_at_the_most(pool: ParsingPool) -> None:

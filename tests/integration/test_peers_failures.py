@@ -19,6 +19,7 @@ from shared.store.hosts import HostGovernor
 from tests.factories import feed
 from tests.integration.polling import HOUR, PACING, House, housed, killed, rss, running
 from tests.servers import Answer, Server, serving, until
+from tests.stores import enter, run
 
 HASTY = replace(PACING, concurrency=1, lease_seconds=0.3)
 
@@ -62,8 +63,7 @@ async def polled_all(house: House, feeds: list[Feed], *, since: datetime) -> boo
 
 
 async def keep(house: House, of: Feed, state: FeedState) -> None:
-    for command in house.feeds.state_commands(of.id, state, None):
-        await house.redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
+    await run(house.redis, house.feeds.state_commands(of.id, state, None))
 
 
 def article(title: str, guid: str) -> Answer:
@@ -95,7 +95,7 @@ async def test_a_poison_feed_of_a_busy_host_is_quarantined_all_the_same(house: H
     poison = feed(url=server.url("/poison"))
     await house.configure(poison)
     busy = HostGovernor(house.redis, concurrent=1, gap_seconds=60, slot_seconds=30)
-    await busy.enter(server.host, "another")
+    await enter(busy, server.host, "another")
 
     async def postponed() -> bool:
         return bool((await house.due.counts()).waiting)

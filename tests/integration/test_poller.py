@@ -1,13 +1,17 @@
 """The whole poller: real Redis and queue, a real client and parsing process, feeds on the loopback network."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from services.poller.conclude import Limits
 from services.poller.identity import SeenWindow
@@ -17,6 +21,7 @@ from shared.errors import FetchError
 from shared.http import GuardedClient, Response
 from shared.models.entry import Entry
 from shared.models.feed import FeedState
+from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.store.due import Command
 from shared.store.entries import EntryStore
 from tests.factories import feed
@@ -111,6 +116,26 @@ async def test_a_failure_is_counted_and_retry_after_obeyed(house: House, server:
     assert state.next_due_at == state.polled_at + timedelta(seconds=1800)
     state = await house.poll(poller, news)
     assert (state.outcome, state.failures) == ("seeded", 0)
+
+
+@pytest.mark.parametrize(("status", "asked"), [(429, 1), (503, 2)])
+async def test_too_many_requests_are_the_host_s_and_an_overload_is_one_feed_s(
+    house: House, server: Server, status: int, asked: int
+) -> None:
+    busy, other = feed(url=server.url("/busy")), feed(url=server.url("/other"))
+    server.answers(Answer(status, headers={"Retry-After": "600"}), path="/busy")
+    server.answers(rss("a"), path="/other")
+    await house.configure(busy)
+    assert (await house.poll(house.poller(), busy)).next_due_reason == "retry_after"
+    await house.configure(busy, other)
+
+    async def looked_at() -> bool:
+        counts = await house.due.counts()
+        return counts.waiting == 2
+
+    async with running(house.poller()):
+        await until(looked_at)
+    assert len(server.requests) == asked
 
 
 @pytest.mark.parametrize(
@@ -347,6 +372,39 @@ async def test_a_mistake_of_ours_costs_one_feed_one_lease_and_not_the_poller(hou
     assert house.titles() == ["fine"]
     assert (await house.state(broken)).polled_at is None
     assert broken.id in await house.due.members()
+
+
+@dataclass(frozen=True)
+class OutageAfter:
+    """A client after whose answer Redis is away."""
+
+    http: GuardedClient
+    store: PrivateRedis
+    away: asyncio.Event
+
+    async def fetch(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        response = await self.http.fetch(url, headers=headers)
+        await self.store.stop()
+        self.away.set()
+        return response
+
+
+async def test_an_outage_of_redis_in_the_middle_of_a_poll_does_not_repeat_it(server: Server, tmp_path: Path) -> None:
+    news, away = feed(url=server.url("/rss")), asyncio.Event()
+    server.answers(rss("a"), path="/rss")
+    store = PrivateRedis(tmp_path, find_redis_binary(os.environ))
+    url = await store.start()
+    async with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as redis:
+        with SyncRedis.from_url(url) as sync_redis:
+            async with housed(redis, sync_redis) as house:
+                await house.configure(news)
+                async with running(replace(house.poller(), http=OutageAfter(house.http, store, away))):
+                    await away.wait()
+                    await asyncio.sleep(0.3)  # in which whoever has no patience fails
+                    await store.start()
+                    await until(lambda: house.titles() == ["a"])
+    await store.stop()
+    assert len(server.requests) == 1
 
 
 async def test_the_seen_window_is_stored_with_the_rest(house: House, server: Server) -> None:

@@ -1,5 +1,6 @@
 """The queue over real RQ: workers in processes of their own, some of which are killed or kill themselves."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,9 @@ from services.classifier.caretaker import Caretaker
 from shared import keys
 from shared.metrics import exposition
 from shared.queue import CLASSIFY_JOB, JobQueue, Remedied, batch_id, resolve_job, worker_name
+from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.store.due import DueSet
+from tests.stores import enqueue
 
 HERE = Path(__file__).parent
 INTERMEDIATE = "rq:queue:classify:intermediate"
@@ -73,7 +77,7 @@ def assert_nothing_is_left(queue: JobQueue) -> None:
 def test_batches_are_worked_off_in_order_and_leave_nothing_behind(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
-    queue.enqueue(names(120))
+    enqueue(queue, names(120))
     assert queue.depth() == 3
     work_and_recover(redis_url)
     assert list(done(sync_redis).elements()) == names(120)
@@ -82,7 +86,7 @@ def test_batches_are_worked_off_in_order_and_leave_nothing_behind(
 
 
 def test_a_killed_worker_s_batch_is_done_by_the_next(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
-    queue.enqueue(["a", "hang", "b"])
+    enqueue(queue, ["a", "hang", "b"])
     die_at_work(redis_url, sync_redis)
     assert queue.recover() == Remedied(requeued=1, buried=0)
     work_and_recover(redis_url)
@@ -93,7 +97,7 @@ def test_a_killed_worker_s_batch_is_done_by_the_next(queue: JobQueue, redis_url:
 def test_a_batch_in_the_hands_of_a_living_worker_is_left_to_it(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
-    queue.enqueue(["hang"])
+    enqueue(queue, ["hang"])
     with process(f"work({redis_url!r})"):
         wait_until(lambda: sync_redis.exists("hung"))
         assert queue.recover() == Remedied(0, 0)
@@ -104,7 +108,7 @@ def test_a_batch_whose_worker_died_elsewhere_is_taken_over_when_its_execution_ha
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
     """RQ keeps the name of an execution a minute longer than its data."""
-    queue.enqueue(["hang", "b"])
+    enqueue(queue, ["hang", "b"])
     die_at_work(redis_url, sync_redis)
     assert sync_redis.delete(*sync_redis.keys("rq:execution:*")) == 1
     assert queue.recover() == Remedied(requeued=1, buried=0)
@@ -118,7 +122,7 @@ def test_a_poison_entry_ends_alone_in_the_dead_letters(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis, poison: str, reason: str
 ) -> None:
     neighbours = names(49)
-    queue.enqueue([*neighbours[:30], poison, *neighbours[30:]])
+    enqueue(queue, [*neighbours[:30], poison, *neighbours[30:]])
     work_and_recover(redis_url)
     assert set(done(sync_redis)) == set(neighbours)
     (letter,) = queue.dead_letters()
@@ -127,10 +131,33 @@ def test_a_poison_entry_ends_alone_in_the_dead_letters(
     assert_nothing_is_left(queue)
 
 
+def in_outage(redis: SyncRedis, number: int) -> bool:
+    return redis.get("outages") == str(number).encode()
+
+
+async def test_an_outage_of_redis_in_the_middle_of_a_job_is_no_fault_of_its_entry(tmp_path: Path) -> None:
+    """As often as an entry may fail; and once for longer than a client tries again that is not patient."""
+    store = PrivateRedis(tmp_path, find_redis_binary(os.environ))
+    url = await store.start()
+    with SyncRedis.from_url(url) as redis, process(f"work_through_outages({url!r})") as worker:
+        queue = JobQueue(redis)
+        enqueue(queue, ["outage"])
+        for number, seconds in enumerate([8, 0.1, 0.1], 1):
+            await asyncio.to_thread(wait_until, partial(in_outage, redis, number))
+            await store.stop()
+            await asyncio.sleep(seconds)
+            await store.start()
+        assert await asyncio.to_thread(worker.wait, 60) == 0
+        assert queue.dead_letters() == []
+        assert done(redis) == {"outage": 1}
+        assert_nothing_is_left(queue)
+    await store.stop()
+
+
 def test_a_dead_letter_is_tried_again_when_a_person_says_so(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
-    queue.enqueue(["raise"])
+    enqueue(queue, ["raise"])
     work_and_recover(redis_url)
     assert queue.retry_dead_letters(["raise", "unknown"]) == 1
     assert queue.dead_letters() == []
@@ -141,7 +168,7 @@ def test_a_dead_letter_is_tried_again_when_a_person_says_so(
 
 def test_a_dropped_dead_letter_is_gone(queue: JobQueue, redis_url: str) -> None:
     for entry_id in ("raise-1", "raise-2"):
-        queue.enqueue([entry_id])
+        enqueue(queue, [entry_id])
         work_and_recover(redis_url)
     assert [letter.entry_id for letter in queue.dead_letters()] == ["raise-1", "raise-2"]
     assert queue.drop_dead_letters(["raise-1", "unknown"]) == 1
@@ -167,8 +194,8 @@ def recover_until(queue: JobQueue, condition: Callable[[], object]) -> Remedied:
 
 
 def test_a_job_lost_between_queue_and_worker_is_rescued(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
-    queue.enqueue(["a"])
-    queue.enqueue(["b"])
+    enqueue(queue, ["a"])
+    enqueue(queue, ["b"])
     lost = take(sync_redis)
     assert queue.in_flight() == 2
     assert recover_until(queue, lambda: queue.depth() == 2) == Remedied(requeued=1, buried=0)
@@ -179,14 +206,14 @@ def test_a_job_lost_between_queue_and_worker_is_rescued(queue: JobQueue, redis_u
 
 def test_a_job_on_its_way_to_a_worker_is_left_alone(sync_redis: SyncRedis) -> None:
     queue = JobQueue(sync_redis)
-    queue.enqueue(["a"])
+    enqueue(queue, ["a"])
     take(sync_redis)
     assert queue.recover() == queue.recover() == Remedied(0, 0)
     assert queue.depth() == 0
 
 
 def test_what_was_seen_on_its_way_once_is_not_taken_for_stuck_later(queue: JobQueue, sync_redis: SyncRedis) -> None:
-    queue.enqueue(["a"])
+    enqueue(queue, ["a"])
     taken = take(sync_redis)
     queue.recover()
     sync_redis.lrem(INTERMEDIATE, 1, taken)
@@ -201,8 +228,8 @@ def test_the_name_of_a_job_that_is_done_does_not_go_round_for_ever(queue: JobQue
 
 
 def test_many_who_recover_at_once_bury_nothing_twice(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
-    queue.enqueue(["a", "raise"])
-    queue.enqueue(["raise"])
+    enqueue(queue, ["a", "raise"])
+    enqueue(queue, ["raise"])
     found: list[Remedied] = []
 
     def look() -> None:
@@ -224,15 +251,15 @@ def test_many_who_recover_at_once_bury_nothing_twice(queue: JobQueue, redis_url:
 def test_a_job_s_id_follows_from_its_entries_and_their_tries(queue: JobQueue, sync_redis: SyncRedis) -> None:
     assert batch_id(["a", "b"], 0) == batch_id(["a", "b"], 0)
     assert len({batch_id(["a", "b"], 0), batch_id(["a", "b"], 1), batch_id(["a"], 0), batch_id(["b", "a"], 0)}) == 4
-    queue.enqueue(["a", "b"])
+    enqueue(queue, ["a", "b"])
     assert sync_redis.lrange("rq:queue:classify", 0, -1) == [batch_id(["a", "b"], 0).encode()]
 
 
 def test_entries_queued_twice_are_one_job_whose_second_name_does_no_harm(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
-    queue.enqueue(["a"])
-    queue.enqueue(["a"])
+    enqueue(queue, ["a"])
+    enqueue(queue, ["a"])
     work_and_recover(redis_url)
     assert done(sync_redis) == {"a": 1}
     assert_nothing_is_left(queue)
@@ -254,15 +281,14 @@ async def test_a_batch_committed_with_a_lease_is_a_job_that_a_worker_runs(
 
 def test_no_entries_are_no_job(queue: JobQueue) -> None:
     assert queue.batch_commands([]) == []
-    queue.enqueue([])
     assert queue.depth() == 0
     assert queue.oldest_age() == 0.0
 
 
 def test_the_age_is_that_of_the_batch_next_in_line(queue: JobQueue) -> None:
-    queue.enqueue(["a"])
+    enqueue(queue, ["a"])
     time.sleep(0.02)
-    queue.enqueue(["b"])
+    enqueue(queue, ["b"])
     assert 0.02 <= queue.oldest_age() < 60
 
 
@@ -279,7 +305,7 @@ def test_a_worker_s_name_tells_its_process() -> None:
 def test_the_caretaker_recovers_beside_the_work_and_counts_what_waits(
     queue: JobQueue, redis_url: str, sync_redis: SyncRedis
 ) -> None:
-    queue.enqueue(["hang"])
+    enqueue(queue, ["hang"])
     die_at_work(redis_url, sync_redis)
     queue.bury("dead", "reason")
     with SyncRedis.from_url(redis_url) as own, Caretaker(JobQueue(own), look_every_seconds=0.01):

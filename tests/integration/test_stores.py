@@ -19,6 +19,7 @@ from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
 from shared.store.stories import Change, StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
+from tests.stores import run, run_sync, stand
 
 TOPIC = "dprk-kursk"
 WINDOW, RETENTION = 3600.0, 7200
@@ -222,10 +223,10 @@ async def test_new_feeds_are_spread_over_the_time_given(feeds: FeedStore, redis:
     assert await feeds.all() == many(50)
 
 
-async def test_known_feeds_keep_their_due_times_and_old_ones_leave(feeds: FeedStore) -> None:
+async def test_known_feeds_keep_their_due_times_and_old_ones_leave(feeds: FeedStore, redis: Redis) -> None:
     await feeds.configure(many(2), now=1000, spread_seconds=0)
     leaves, stays = many(2)
-    await feeds.due.reschedule(stays.id, 4000)
+    await stand(redis, DUE_FEEDS, stays.id, 4000)
     assert await feeds.configure([stays, *many(3)[2:]], now=2000, spread_seconds=0) == (1, 1)
     assert await feeds.due.next_at() == 2000
     assert await feeds.due.members() == {stays.id, many(3)[2].id}
@@ -237,8 +238,7 @@ async def test_known_feeds_keep_their_due_times_and_old_ones_leave(feeds: FeedSt
 async def test_a_feed_that_comes_back_is_remembered(feeds: FeedStore, redis: Redis) -> None:
     (news,) = many(1)
     await feeds.configure([news], now=1000, spread_seconds=0)
-    for command in feeds.state_commands(news.id, feed_state(etag='"e"'), b"0123456789"):
-        await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    await run(redis, feeds.state_commands(news.id, feed_state(etag='"e"'), b"0123456789"))
     await feeds.configure([], now=1000, spread_seconds=0)
     assert (await feeds.all(), await feeds.due.members()) == ([], set())
     await feeds.configure([news], now=1000, spread_seconds=0)
@@ -266,8 +266,7 @@ async def test_a_disabled_feed_is_kept_but_not_due(feeds: FeedStore) -> None:
 def test_entries_are_loaded_in_the_order_asked_for(sync_redis: SyncRedis) -> None:
     store = EntryStore(sync_redis, retention_seconds=100)
     told = entries(["a", "b", "c"])
-    for command in store.save_commands(told):
-        sync_redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    run_sync(sync_redis, store.save_commands(told))
     assert store.load([told[2].id, "gone", told[0].id]) == [told[2], told[0]]
     assert store.load([]) == []
     assert 0 < sync_redis.ttl(keys.entry(told[0].id)) <= 100
@@ -283,8 +282,7 @@ async def test_a_delivery_is_stored_as_it_is(redis: Redis) -> None:
         refused=True,
         retry_at=datetime.now(UTC) + timedelta(seconds=5),
     )
-    for command in store.save_commands(sent):
-        await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    await run(redis, store.save_commands(sent))
     assert await store.load("desk", "s1") == sent
 
 

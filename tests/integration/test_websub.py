@@ -24,12 +24,13 @@ from shared.models.feed import Feed
 from shared.models.websub import PushOffer, PushRequest, PushState, PushSubscription
 from shared.runtime.serving import served
 from shared.settings import Settings
-from shared.store.due import Command, DueSet
+from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.websub import DUE_WEBSUB, MAX_WAITING, PUSH_SECONDS, PushStore
 from tests.factories import feed
 from tests.hub import Hub, running_hub
 from tests.servers import loopback_client, until
+from tests.stores import run, stand
 
 FEED = feed()
 BODY = b"<rss><channel><item><title>pushed</title></item></channel></rss>"
@@ -59,7 +60,7 @@ class House:
         due = DueSet(self.redis, DUE_FEEDS)
         await FeedStore(self.redis, due).configure(feeds, now=0.0, spread_seconds=1.0)
         for each in feeds:
-            await due.reschedule(each.id, FAR)
+            await stand(self.redis, DUE_FEEDS, each.id, FAR)
 
     async def subscription(self) -> PushSubscription | None:
         return await self.pushes.load(FEED.id)
@@ -107,15 +108,10 @@ class House:
         await self.look()
 
     async def look(self) -> None:
-        await DueSet(self.redis, DUE_WEBSUB).reschedule(FEED.id, 0.0)
+        await DueSet(self.redis, DUE_WEBSUB).schedule({FEED.id: 0.0})
 
     async def feed_is_due(self) -> bool:
         return bool((await DueSet(self.redis, DUE_FEEDS).counts()).due)
-
-
-async def run(redis: Redis, commands: list[Command]) -> None:
-    for command in commands:
-        await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.config.feeds import add_feed, load_feeds, remove_feed
+from shared.config.feeds import add_feed, add_feeds, load_feeds, remove_feed
 from shared.errors import ConfigError
 from shared.models.feed import ONE_LINE, Feed, FeedKind
 
@@ -126,6 +126,20 @@ def test_a_list_in_brackets_is_left_to_its_author(tmp_path: Path) -> None:
     path = write(tmp_path, "feeds: [{url: http://a.example, name: x}]\n")
     with pytest.raises(ConfigError, match=r"feeds\.yaml:1: feeds: is written as \[\.\.\.\]"):
         add_feed(path, Feed(url="http://b.example", name="b"))
+
+
+def test_many_feeds_are_added_in_their_order_and_known_addresses_are_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    new = [Feed(url=f"http://n{n}.example", name=f"n{n}") for n in (2, 0, 1)]
+    assert add_feeds(path, [new[0], Feed(url="https://a.example/rss", name="again"), *new[1:]]) == new
+    assert [feed.name for feed in load_feeds(path)] == ["Agency A", "Друга", "Third", "n2", "n0", "n1"]
+
+
+def test_a_file_to_which_nothing_is_added_is_not_written(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    before = path.stat()
+    assert add_feeds(path, load_feeds(path)) == []
+    assert path.stat().st_ino == before.st_ino
 
 
 def test_the_mode_and_a_link_are_kept_and_no_other_file_is_left(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import re
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -64,6 +65,10 @@ def test_a_wrong_value_is_told_with_its_variable_and_what_is_allowed(name: str, 
 
 def test_every_wrong_value_is_told_at_once() -> None:
     assert len(problems(POLL_JITTER="x", BATCH_SIZE="0", LOG_FORMAT="xml")) == 3
+
+
+def test_servers_are_told_who_asks_and_how_to_reach_us() -> None:
+    assert re.fullmatch(r"Tocsin/[\d.]+ \(\+https://\S+; \S+@\S+\)", load_settings({}).user_agent)
 
 
 def test_a_user_agent_cannot_smuggle_a_header() -> None:

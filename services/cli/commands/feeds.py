@@ -9,11 +9,11 @@ import typer
 from rich.text import Text
 
 from services.cli import wiring
-from services.cli.render import ahead, print_json, print_table, remark, say
-from shared.config.feeds import add_feed, load_feeds, remove_feed
+from services.cli.render import ahead, duration, print_json, print_table, remark, say
+from shared.config.feeds import add_feeds, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
 from shared.errors import RedisUnavailable, TocsinError
-from shared.models.feed import Feed, FeedKind, FeedState, PollRecord, health_of
+from shared.models.feed import Feed, FeedHealth, FeedKind, FeedState, PollRecord, health_of
 from shared.settings import Settings
 
 app = typer.Typer(
@@ -27,9 +27,10 @@ STYLES = {
     "disabled": "dim",
     "quarantined": "bold red",
     "unpolled": "",
+    "unread": "yellow",
 }
 COLUMNS = ("name", "language", "country", "kind", "tier", "state", "last outcome", "next due", "why then")
-HISTORY = ("polled", "outcome", "new", "seconds", "detail", "next")
+HISTORY = ("polled (UTC)", "outcome", "new", "seconds", "detail", "next")
 SOON = "a running Tocsin follows the file within seconds"
 
 
@@ -112,12 +113,9 @@ def import_opml(
     """Add the feeds of an OPML file."""
     path = wiring.settings().feeds_file
     reading = read_opml(file.read(MAX_BYTES + 1))
-    known = {feed.url for feed in load_feeds(path)}
+    added = {feed.url for feed in add_feeds(path, reading.feeds)}
     for feed in reading.feeds:
-        if feed.url not in known:
-            add_feed(path, feed)
-        say(f"{'known' if feed.url in known else 'added':9}{feed.name} ({feed.url})")
-        known.add(feed.url)
+        say(f"{'added' if feed.url in added else 'known':9}{feed.name} ({feed.url})")
     for reason in reading.skipped:
         say(f"{'skipped':9}{reason}")
 
@@ -164,11 +162,21 @@ def _polling(feed: Feed, state: FeedState) -> dict[str, object]:
 
 
 def _state(feed: Feed, state: FeedState) -> str:
-    """As the poller counts it, but for a feed whose turn has not come."""
-    return "unpolled" if feed.enabled and state.outcome is None else health_of(feed, state).value
+    """As the poller counts it, but for a feed whose turn has not come, or which could not be read yet."""
+    health = health_of(feed, state)
+    if health is FeedHealth.HEALTHY and state.read_at is None:
+        return "unread" if state.outcome else "unpolled"
+    return health.value
+
+
+def _reason(feed: Feed, state: FeedState) -> str:
+    return state.health_reason if feed.enabled else "by its line in the file"
 
 
 def _show(feeds: tuple[Feed, ...], states: dict[str, FeedState] | None) -> None:
+    if not feeds:
+        remark("no feeds yet: add one with `tocsin feeds add`")
+        return
     now = datetime.now(UTC)
     rows = (_row(feed, states[feed.id] if states else None, now) for feed in feeds)
     print_table(COLUMNS, rows, elastic="name")
@@ -176,14 +184,13 @@ def _show(feeds: tuple[Feed, ...], states: dict[str, FeedState] | None) -> None:
 
 def _show_one(feed: Feed, state: FeedState, history: list[PollRecord]) -> None:
     now = datetime.now(UTC)
-    reason = f": {state.health_reason}" if state.health_reason else ""
     facts = {
         "name": feed.name,
         "address": feed.url,
         "polled at": state.adopted_url and f"{state.adopted_url}, where it has moved to",
-        "state": f"{_state(feed, state)}{reason}",
+        "state": ": ".join(filter(None, (_state(feed, state), _reason(feed, state)))),
         "since": state.health_since and f"{state.health_since:%Y-%m-%d %H:%M} UTC",
-        "rhythm": state.gap_seconds is not None and f"an entry every {state.gap_seconds / 60:,.0f} min, in the middle",
+        "rhythm": state.gap_seconds is not None and f"an entry every {duration(round(state.gap_seconds))} (median)",
         "newest": state.newest_at and f"{state.newest_at:%Y-%m-%d %H:%M} UTC",
         "hub": state.push_offer and state.push_offer.hub,
         "next due": feed.enabled and state.next_due_at and f"{ahead(state.next_due_at, now)}: {state.next_due_reason}",
@@ -192,11 +199,14 @@ def _show_one(feed: Feed, state: FeedState, history: list[PollRecord]) -> None:
         if fact:
             say(f"{name:<10}{fact}")
     say("")
-    print_table(HISTORY, (_past(poll) for poll in history), elastic="detail")
+    if not history:
+        say("no poll yet")
+    else:
+        print_table(HISTORY, (_past(poll) for poll in history), elastic="detail")
 
 
 def _past(poll: PollRecord) -> tuple[object, ...]:
-    then = f"in {poll.next_after:,.0f} s: {poll.next_reason}"
+    then = f"after {duration(round(poll.next_after))}: {poll.next_reason}"
     return (f"{poll.at:%m-%d %H:%M:%S}", poll.outcome, poll.new, f"{poll.seconds:.2f}", poll.detail, then)
 
 
