@@ -1,10 +1,11 @@
 """A server of feeds that never change, or bring news with each poll, cheap enough not to be what is measured.
 
-    python -m benchmarks.feed_server FEEDS [NEWS]
+    python -m benchmarks.feed_server FEEDS [NEWS [DIR]]
 
 The first line printed is JSON: the feeds' URLs, each at a loopback address of its own, as most feeds have a host of
 their own. Every path but `/answered` is a feed with an ETag; who brings it back gets 304. With NEWS above 0 each answer
-has so many new items instead, and as many fewer old ones. Each answer ends its connection, as polls that lie minutes
+has so many new items instead, and as many fewer old ones; the documents are those in DIR, in turn, where one is named.
+Each answer ends its connection, as polls that lie minutes
 apart find it. The server ends when its standard input does.
 """
 
@@ -12,8 +13,13 @@ import asyncio
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
+from pathlib import Path
+
+from benchmarks.renewal import Renewable
 
 ITEMS = 20
 _STARTED = datetime.now(UTC).timestamp() - 86400
@@ -25,10 +31,11 @@ _ITEM = """<item><title>Item {number} of {path}</title><link>http://feeds.exampl
 
 
 class FeedConnection(asyncio.Protocol):
-    def __init__(self, answered: Counter[int], told: Counter[str], news: int) -> None:
+    def __init__(self, answered: Counter[int], told: Counter[str], news: int, document: Renewable | None) -> None:
         self._answered = answered
         self._told = told
         self._news = news
+        self._document = document
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -44,15 +51,16 @@ class FeedConnection(asyncio.Protocol):
     def _answer(self) -> bytes:
         path = self._head.split(b" ", 2)[1].decode()
         if path == "/answered":
-            return _response("200 OK", json.dumps(self._answered))
+            return _response("200 OK", json.dumps(self._answered).encode())
         host = self._transport.get_extra_info("sockname")[0]
         etag = f'"{self._told[host]}-{path}"'
         known = b"if-none-match: " + etag.encode() in self._head.replace(b"If-None-Match", b"if-none-match")
         self._answered[304 if known else 200] += 1
         if known:
-            return _response("304 Not Modified", "", etag)
-        document = _document(path, self._told[host])
+            return _response("304 Not Modified", b"", etag)
+        told = self._told[host]
         self._told[host] += self._news
+        document = self._document.version(told) if self._document else _document(path, told).encode()
         return _response("200 OK", document, etag)
 
 
@@ -66,25 +74,31 @@ def _date(number: int) -> str:
     return format_datetime(datetime.fromtimestamp(_STARTED + number, UTC))
 
 
-def _response(status: str, body: str, etag: str = "") -> bytes:
-    payload = body.encode()
+def _response(status: str, body: bytes, etag: str = "") -> bytes:
     kind = f"ETag: {etag}\r\nContent-Type: application/rss+xml\r\n" if etag else ""
-    return f"HTTP/1.1 {status}\r\n{kind}Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n".encode() + payload
+    return f"HTTP/1.1 {status}\r\n{kind}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
-async def serve(feeds: int, news: int) -> None:
+async def serve(feeds: int, news: int, documents: Sequence[Renewable]) -> None:
     answered: Counter[int] = Counter()
     told: Counter[str] = Counter()
-    hosts = [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(feeds)]
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: FeedConnection(answered, told, news), hosts, 0, backlog=1000)
-    names = [socket.getsockname() for socket in server.sockets]
+    servers = []
+    for n in range(feeds):
+        document = documents[n % len(documents)] if documents else None
+        connection = partial(FeedConnection, answered, told, news, document)
+        servers.append(await loop.create_server(connection, f"127.0.{1 + n // 250}.{1 + n % 250}", 0, backlog=1000))
+    names = [server.sockets[0].getsockname() for server in servers]
     stop = asyncio.Event()
     loop.add_reader(sys.stdin, stop.set)
     print(json.dumps([f"http://{host}:{port}/feed.xml" for host, port in names]), flush=True)
     await stop.wait()
-    server.close()
+
+
+def main(feeds: str, news: str = "0", directory: str = "") -> None:
+    files = sorted(Path(directory).iterdir()) if directory else []
+    asyncio.run(serve(int(feeds), int(news), [Renewable.of(file.read_bytes(), int(news)) for file in files]))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    main(*sys.argv[1:])

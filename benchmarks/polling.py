@@ -1,14 +1,15 @@
 """Polling feeds, unchanged and changed: ours, `reader` and bare aiohttp, in turn.
 
-    python -m benchmarks.polling [--feeds N] [--rounds N]
+    python -m benchmarks.polling [--feeds N] [--rounds N] [--corpus DIR]
 
 Ours is the poller of production, wired as there: claim, conditional GET through the guard, commit into Redis, a log
 line each. `reader` is `update_feeds` over an SQLite file, in one thread: its default, and cheaper than 4 or 16. aiohttp
 only sends the conditional requests, as many at once as we do. Counted is CPU: ours with that of Redis and of the
 parsing processes, and nobody's with that of the feeds' server.
 
-Then each poll brings NEWS new entries of 20: ours are read, committed and queued, `reader`'s are read and stored. Each
-of the two has a server of its own, for what is new to one must be new to the other.
+Then each poll brings NEWS new entries: ours are read, committed and queued, `reader`'s are read and stored. Each of the
+two has a server of its own, for what is new to one must be new to the other. First come whole documents, those in DIR
+or the demo's, as `renewal` makes news of them; then small ones of 20 items and 6 KB.
 """
 
 import argparse
@@ -27,11 +28,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import aiohttp
-import feedparser_sgmllib
-from reader import Reader, make_reader
+from reader import Reader
 from redis import Redis
 
 from benchmarks.measure import Contestant, Row, in_turn, logging_as_in_production, private_redis, progress, row, table
+from benchmarks.parsing import read_corpus
+from benchmarks.renewal import NEWS, open_reader, renewable
 from services.poller.fetch import ACCEPT
 from services.poller.poller import Poller
 from services.poller.wiring import wired
@@ -42,7 +44,6 @@ from shared.store.connection import connect_sync
 from shared.store.due import DueSet
 
 FEEDS, ROUNDS = 500, 5
-NEWS = 3
 LOOK_SECONDS = 0.05
 
 
@@ -57,9 +58,16 @@ class FeedServer:
 
 
 @contextmanager
-def feed_server(feeds: int, news: int = 0) -> Iterator[FeedServer]:
+def feed_server(feeds: int, news: int = 0, documents: Path | None = None) -> Iterator[FeedServer]:
     """In a process of its own, that its CPU be not ours."""
-    command = [sys.executable, "-m", "benchmarks.feed_server", str(feeds), str(news)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.feed_server",
+        str(feeds),
+        str(news),
+        *map(str, filter(None, [documents])),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -100,9 +108,7 @@ def _polls() -> float:
 
 @contextmanager
 def their_reader(urls: Sequence[str], file: Path) -> Iterator[Reader]:
-    # Its copy of feedparser asks for sgmllib, which it does not require; feedparser brings the same by another name.
-    sys.modules.setdefault("sgmllib", feedparser_sgmllib)
-    with closing(make_reader(str(file))) as reader:
+    with closing(open_reader(file)) as reader:
         for url in urls:
             reader.add_feed(url)
         yield reader
@@ -162,8 +168,19 @@ def _checked(lap: Callable[[], None], server: FeedServer, redis: Redis | None, s
     return Contestant(lap, before, after, redis)
 
 
-def measure(feeds: int = FEEDS, rounds: int = ROUNDS) -> list[Row]:
-    return [*unchanged(feeds, rounds), *changed(feeds, rounds)]
+def measure(feeds: int = FEEDS, rounds: int = ROUNDS, corpus: Path | None = None) -> list[Row]:
+    return [*unchanged(feeds, rounds), whole(feeds, rounds, corpus), changed("small changed feeds", feeds, rounds)]
+
+
+def whole(feeds: int, rounds: int, corpus: Path | None) -> Row:
+    """The documents that both can read, `feeds` of them in turn."""
+    progress("choosing the documents")
+    with tempfile.TemporaryDirectory() as directory:
+        with logging_as_in_production("poller"):  # `reader` tells of each document that it cannot read
+            chosen = renewable(read_corpus(corpus))
+        for name, body in chosen.items():
+            Path(directory, name).write_bytes(body)
+        return changed("changed feeds", feeds, rounds, Path(directory))
 
 
 def unchanged(feeds: int, rounds: int) -> list[Row]:
@@ -207,14 +224,14 @@ def unchanged(feeds: int, rounds: int) -> list[Row]:
     ]
 
 
-def changed(feeds: int, rounds: int) -> list[Row]:
+def changed(what: str, feeds: int, rounds: int, documents: Path | None = None) -> Row:
     with (
         logging_as_in_production("poller"),
         tempfile.TemporaryDirectory() as directory,
         private_redis() as redis_url,
         connect_sync(redis_url) as redis,
-        feed_server(feeds, NEWS) as our_server,
-        feed_server(feeds, NEWS) as their_server,
+        feed_server(feeds, NEWS, documents) as our_server,
+        feed_server(feeds, NEWS, documents) as their_server,
         asyncio.Runner() as runner,
         our_poller(runner, settings_for(our_server.urls, Path(directory)), redis_url) as ours,
         their_reader(their_server.urls, Path(directory) / "reader.sqlite") as reader,
@@ -233,7 +250,7 @@ def changed(feeds: int, rounds: int) -> list[Row]:
         }
         cpu = in_turn(contestants, rounds)
     meaning = "For one CPU second we take in the news of {:.1f} times as many feeds as `reader` does."
-    return [row("polling changed feeds: reader", "feeds/CPU s", feeds, cpu["ours"], cpu["reader"], meaning)]
+    return row(f"polling {what}: reader", "feeds/CPU s", feeds, cpu["ours"], cpu["reader"], meaning)
 
 
 def _queued(redis: Redis) -> int:
@@ -261,6 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--feeds", type=int, default=FEEDS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--corpus", type=Path, help="a directory of feed documents, one a file; else the demo's")
     print(table(measure(**vars(parser.parse_args()))))
 
 

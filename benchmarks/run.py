@@ -23,7 +23,7 @@ def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn, max_tasks_per_child=1) as pool:
         measured = (
-            pool.submit(polling.measure, feeds, rounds),
+            pool.submit(polling.measure, feeds, rounds, corpus),
             pool.submit(scale.measure, many, few, polls, rounds),
             pool.submit(queueing.measure, entries, rounds),
             pool.submit(parsing.measure, parsing.read_corpus(corpus), rounds),

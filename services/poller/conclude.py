@@ -156,7 +156,7 @@ def _read(
         # It may hold only what is new: of the whole document it says nothing.
         return update | (forgotten if overflow else {})
     update |= {"read_at": now, "gap_seconds": median(gaps) if gaps else None, **_hints(state, fetched, document)}
-    validators = _validators(FeedState(), fetched) | {"body_hash": body_hash(fetched.body)}
+    validators = _validators(FeedState(), fetched) | {"body_hash": fetched.digest or body_hash(fetched.body)}
     return update | (forgotten if overflow else validators)
 
 

@@ -23,6 +23,10 @@ _ZONES = {
     "ast": -4, "adt": -3, "at": -4, "est": -5, "edt": -4, "et": -5, "cst": -6, "cdt": -5, "ct": -6,
     "mst": -7, "mdt": -6, "mt": -7, "pst": -8, "pdt": -7, "pt": -8, "akst": -9, "akdt": -8, "hst": -10,
 }  # fmt: skip
+# Nine of ten dates are written so (RFC 822, 5), and need none of the forms below.
+_USUAL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):([0-5]\d) (?:GMT|([+-][01]\d)([0-5]\d))"
+)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]|$)")
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{0,2})$")
 _TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d{1,2})(?:\.\d+)?)?(?:\s*(?P<half>[ap]m)\b)?"
@@ -51,7 +55,7 @@ def moment(text: str | None) -> datetime | None:
     if not text or len(text) > MAX_DATE:
         return None
     try:
-        found = _iso(text) or _written(text if text.isascii() else _in_ascii(text))
+        found = _iso(text) or _usual(text) or _written(text if text.isascii() else _in_ascii(text))
         return found and found.astimezone(UTC).replace(microsecond=0)
     except (ValueError, OverflowError):
         return None
@@ -63,6 +67,17 @@ def _iso(text: str) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
+def _usual(text: str) -> datetime | None:
+    match = _USUAL.fullmatch(text)
+    month = match and _MONTH_OF.get(match[2].lower())
+    if not match or not month:
+        return None
+    hours, minutes = match[7] or "+00", int(match[8] or 0)
+    ahead = timedelta(hours=int(hours), minutes=-minutes if hours[0] == "-" else minutes)
+    day, year, hour, minute, second = map(int, match.group(1, 3, 4, 5, 6))
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - ahead
 
 
 def _in_ascii(text: str) -> str:

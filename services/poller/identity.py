@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from re import compile as pattern
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from services.poller.parse import Item
@@ -20,6 +21,9 @@ KEEP_DAYS = 30
 CHANGES_TOLD = 3
 LEAD = 200
 _RECORD = struct.Struct("<8sH")  # hash, day number it was last listed
+# Most addresses are already spelt so that there is nothing to take apart: it would cost four times as much.
+_PLAIN_PAGE = pattern(r"https?://(?:www\.)?+([a-z0-9.-]+)(/[!\"$-:<->@-~]*)?")
+_PLAIN_GUID = pattern(r"https?:(//[a-z0-9.:-]+(?:/[!\"$->@-~]*)?(?:\?[!\"$-~]+)?)")
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid", "at_medium", "at_campaign", "cmpid")
 
 
@@ -34,6 +38,8 @@ class Identity:
 
 def canonical_url(url: str) -> str:
     """One spelling per page: no scheme, lower-case host without `www.`, no fragment, no tracking parameters."""
+    if page := _PLAIN_PAGE.fullmatch(url):
+        return f"//{page[1]}{(page[2] or '').rstrip('/') or '/'}"
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
@@ -69,6 +75,8 @@ def _alias(item: Item, address: str | None) -> bytes | None:
 
 
 def _normal_guid(guid: str | None) -> str | None:
+    if guid and (address := _PLAIN_GUID.fullmatch(guid)):
+        return address[1]
     if guid and guid[:8].lower().startswith(("http://", "https://")):
         try:
             parts = urlsplit(guid)
@@ -127,12 +135,18 @@ class SeenWindow:
         """With these marked as listed today, and without what has not been listed for 30 days."""
         days = {key: day for key, day in self.days.items() if today - day <= KEEP_DAYS}
         for identity in listed:
-            days |= dict.fromkeys(self._marks(identity), today)
+            for mark in (identity.key, identity.alias, identity.content):
+                if mark:
+                    days[mark] = today
+            if identity.key in self.days:
+                days |= dict.fromkeys(self._changes(identity), today)
         return SeenWindow(days)
 
-    def _marks(self, identity: Identity) -> Iterator[bytes]:
-        yield from (mark for mark in (identity.key, identity.alias, identity.content) if mark)
+    def _changes(self, identity: Identity) -> Iterator[bytes]:
+        """The marks of those told before, and of this one: they are told in turn, so none follows on a gap."""
         now = self.change(identity)
         for n in range(1, CHANGES_TOLD + 1):
-            if n == now or _changed(identity.key, n) in self.days:
-                yield _changed(identity.key, n)
+            mark = _changed(identity.key, n)
+            if n != now and mark not in self.days:
+                return
+            yield mark

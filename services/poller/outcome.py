@@ -67,11 +67,13 @@ class Redirect:
 class Fetched:
     """What came back. `failure` is None when there is a body to read or the server said 304.
 
-    `fresh`: seconds for which the server says the answer holds; `seconds`: how long it took; `pushed`: a hub sent it.
+    `digest`: of the body, where it has been taken; `fresh`: seconds for which the server says the answer holds;
+    `seconds`: how long it took; `pushed`: a hub sent it.
     """
 
     status: int | None = None
     body: bytes = b""
+    digest: str | None = None
     url: str = ""
     charset: str | None = None
     etag: str | None = None

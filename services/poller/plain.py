@@ -36,7 +36,11 @@ def _plain(text: str) -> str:
         text = _TAG.sub(" ", _INLINE_TAG.sub("", _UNSEEN.sub(" ", text))).replace("]]>", " ")
     if "&" in text:
         text = html.unescape(text)
-    if _NO_TEXT.search(text):
+    if text.isprintable():
+        # Nothing in it but blanks needs folding, and no character means nothing: most text is like this.
+        if "  " not in text:
+            return text.strip()
+    elif _NO_TEXT.search(text):
         text = _NO_TEXT.sub(_as_text, text)
     return " ".join(text.split())
 

@@ -182,6 +182,8 @@ class Poller:
         if fetched.failure is Outcome.THROTTLED and claim.turn:
             asked = min(fetched.retry_after or self.pacing.pace.backoff, RETRY_AFTER_CAP_SECONDS)
             await self.hosts.slow_down(claim.turn.host, asked)
+        if not fetched.unchanged:
+            fetched = replace(fetched, digest=body_hash(fetched.body))
         outcome = fetched.failure or self._known_body(known, fetched)
         if outcome is None:
             try:
@@ -196,6 +198,8 @@ class Poller:
             else:
                 self.storm.note(Outcome.NEW, time.time())
                 metrics.FEED_PARSES.labels(path=document.path.value).inc()
+                # What is concluded may be large as well: the body need not lie beside it.
+                fetched = replace(fetched, body=b"")
                 return await self._conclude_read(known, document, fetched, claim)
         around = replace(await self._around(known, claim), storm=self.storm.note(outcome, time.time()))
         return conclude_unread(known, outcome, fetched, around)
@@ -210,7 +214,7 @@ class Poller:
     def _known_body(known: Known, fetched: Fetched) -> Outcome | None:
         if fetched.unchanged:
             return Outcome.UNCHANGED
-        return Outcome.SAME_BODY if known.state.body_hash == body_hash(fetched.body) else None
+        return Outcome.SAME_BODY if known.state.body_hash == fetched.digest else None
 
     async def _around(self, known: Known, claim: Claim) -> Around:
         return Around(

@@ -13,10 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from pebble import ProcessExpired
 
 from services.poller.parse import Item, NotAFeed
-from services.poller.parsing import ParsingPool, newest
+from services.poller.parsing import ChildDied, ParsingPool, newest
 from tests.processes import descendants
 from tests.servers import until
 
@@ -52,7 +51,7 @@ async def test_a_child_that_is_killed_is_an_error_and_the_next_document_is_read(
         slow = asyncio.create_task(pool.parse(SLOW, "https://news.example/rss"))
         await until(lambda: cpu_seconds(child) > before + 0.1)
         os.kill(child, signal.SIGKILL)
-        with pytest.raises(ProcessExpired):
+        with pytest.raises(ChildDied):
             await slow
         assert (await pool.parse(FEED, "https://news.example/rss")).items
 

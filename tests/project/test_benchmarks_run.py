@@ -17,6 +17,7 @@ ROWS = [
     "polling unchanged feeds: reader",
     "polling unchanged feeds: aiohttp",
     "polling changed feeds: reader",
+    "polling small changed feeds: reader",
     "40 feeds beside 20: a poll in Redis",
     "40 feeds beside 20: memory",
     "queue and classifier: one job an entry",

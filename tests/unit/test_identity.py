@@ -180,3 +180,13 @@ def test_a_feed_that_stood_still_for_a_year_does_not_list_anything_new() -> None
     window = SeenWindow({}).after(listed, TODAY)
     assert window.knows(listed[0], TODAY + 365)
     assert window.after(listed, TODAY + 365).knows(listed[0], TODAY + 366)
+
+
+PAGES = st.from_regex(r"https?://(www\.)?[a-zA-Z0-9.-]{1,12}(:[0-9]{1,4})?(/[!-\"$-~]{0,12})?", fullmatch=True)
+
+
+@given(PAGES)
+def test_an_address_that_need_not_be_taken_apart_has_the_spelling_of_one_that_must(url: str) -> None:
+    taken_apart = url.replace("http", "HTTP", 1)
+    assert keys(item(url=url)) == keys(item(url=taken_apart))
+    assert keys(item(guid=url)) == keys(item(guid=taken_apart))
