@@ -160,7 +160,7 @@ def _tips(story: Story, agrees: Callable[[Article], bool]) -> bool:
 
 def _places(claims: Iterable[KnownClaim], known: Iterable[KnownClaim]) -> Iterator[News]:
     """A place beside others; the first place of a story only completes it."""
-    places = {claim.place for claim in known if claim.place}
+    places = {claim.region for claim in known if claim.region}
     for claim in claims:
-        if places and claim.place and claim.place not in places:
-            yield News(Reason.NEW_PLACE, f"also {claim.place}")
+        if places and claim.region and claim.region not in places:
+            yield News(Reason.NEW_PLACE, f"also {claim.region}")

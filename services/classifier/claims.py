@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from services.classifier.figures import Figure, read_figures
 from services.classifier.scan import Hit, Kind
 from services.classifier.text import Span, sentence_at
-from shared.models.pack import TopicRule
-from shared.models.topic import Certainty, Claim
+from shared.models.pack import TopicPack
+from shared.models.topic import Certainty, Claim, Tier
 
 SENTENCES = 5  # the title and four more
 _REACH = 3_000  # code points; what stands later in sentences without end is no lead, and would cost its square
@@ -66,21 +66,21 @@ class _Context:
     text: str
     spans: Sequence[Span]
     hits: dict[tuple[Kind, int], list[Hit]]
-    topic: TopicRule
+    pack: TopicPack
 
     def of(self, kind: Kind, sentence: int) -> list[Hit]:
         return self.hits.get((kind, sentence), [])
 
 
 def read_claims(
-    text: str, spans: Sequence[Span], hits: Sequence[Hit], language: str | None, topic: TopicRule, event: str | None
+    text: str, spans: Sequence[Span], hits: Sequence[Hit], language: str | None, pack: TopicPack, event: str | None
 ) -> tuple[Claim, ...]:
     """First the event itself, then each figure that has a role. `hits` are the topic's, `spans` the sentences."""
     by_place: dict[tuple[Kind, int], list[Hit]] = {}
     for hit in (hit for hit in hits if hit.end <= _REACH):
         by_place.setdefault((hit.kind, sentence_at(spans, hit.start)), []).append(hit)
     lead = [(start, min(end, _REACH)) for start, end in spans[:SENTENCES] if start < _REACH]
-    context = _Context(text, lead, by_place, topic)
+    context = _Context(text, lead, by_place, pack)
     told = _event_claim(context, event)
     figures = [claim for index in range(len(context.spans)) for claim in _figure_claims(context, index, language)]
     return (*told, *figures)
@@ -112,7 +112,7 @@ def _figure_claims(context: _Context, sentence: int, language: str | None) -> It
 
 
 def _figure_claim(context: _Context, figure: Figure, role: str) -> Claim:
-    claim = _claim(context, context.topic.roles[role], figure.start, figure.end)
+    claim = _claim(context, context.pack.topic.roles[role], figure.start, figure.end)
     return claim.model_copy(
         update={"role": role, "value": figure.value, "qualifier": figure.qualifier, "unit": "people"}
     )
@@ -120,9 +120,11 @@ def _figure_claim(context: _Context, figure: Figure, role: str) -> Claim:
 
 def _claim(context: _Context, kind: str, start: int, end: int) -> Claim:
     sentence = sentence_at(context.spans, start)
+    place = _place(context, sentence, start)
     return Claim(
         kind=kind,
-        place=_place(context, sentence),
+        place=place,
+        region=context.pack.region(place) if place else None,
         attribution=_speaker(context, sentence, start),
         certainty=_certainty(context, sentence, start, end),
         start=start,
@@ -136,7 +138,7 @@ def _longest(roles: Sequence[Hit]) -> list[Hit]:
 
 
 def _nouns(context: _Context, sentence: int) -> list[Hit]:
-    rule = context.topic.rule
+    rule = context.pack.topic.rule
     return [hit for hit in context.of(Kind.CONCEPT, sentence) if hit.name in rule.noun + rule.compound]
 
 
@@ -153,13 +155,12 @@ def _distance(text: str, figure: Figure, role: Hit) -> int:
     return len(between) + _BREAK * len(_CLAUSE_END.findall(between))
 
 
-def _place(context: _Context, sentence: int) -> str | None:
-    """The core place of the sentence, else of the title, by the name of its concept: one key in every language."""
-    for index in (sentence, 0):
-        for hit in context.of(Kind.CONCEPT, index):
-            if hit.name in context.topic.rule.core:
-                return hit.name
-    return None
+def _place(context: _Context, sentence: int, start: int) -> str | None:
+    """The place of the sentence that stands nearest, else the title's first; the topic's own ground before others."""
+    near = sorted(context.of(Kind.PLACE, sentence), key=lambda hit: abs(hit.start - start))
+    named = [hit.name for hit in (*near, *context.of(Kind.PLACE, 0))]
+    core = [name for name in named if context.pack.places[name].tier is Tier.CORE]
+    return next(iter(core or named), None)
 
 
 def _speaker(context: _Context, sentence: int, position: int) -> str | None:

@@ -132,8 +132,8 @@ def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, str, int
         yield "event", claim.kind, at
         if claim.value is not None:
             yield "figure", f"{claim.role}={claim.value:.2g}", at
-        if claim.place:
-            yield "place", claim.place, at
+        if claim.region:
+            yield "place", claim.region, at
         if claim.attribution:
             yield "voice", claim.attribution, at
 

@@ -10,7 +10,7 @@ from services.classifier.claims import read_claims
 from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, fold, language_of, sentence_at, sentences
 from shared.models.entry import Entry
-from shared.models.pack import Rule, TopicPack
+from shared.models.pack import TopicPack
 from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
 
 ENGINE = 1  # raised whenever the same pack would give another verdict
@@ -51,13 +51,13 @@ class Topic:
 
     def judge(self, text: _Text, hits: Sequence[Hit]) -> TopicMatch | None:
         """None when the actor is not named at all."""
-        parts = _Parts(self.pack.topic.rule, text, hits)
+        parts = _Parts(self.pack, text, hits)
         if not parts.named:
             return None
         verdict = self._verdict(text, parts)
         event = self.pack.topic.events.get(verdict.event or "")
         claims = (
-            read_claims(text.text, text.sentences, hits, text.language, self.pack.topic, verdict.event)
+            read_claims(text.text, text.sentences, hits, text.language, self.pack, verdict.event)
             if verdict.relevant
             else ()
         )
@@ -128,11 +128,13 @@ class Topic:
 class _Parts:
     """The hits of one topic, each in the part that the rule gives it."""
 
-    def __init__(self, rule: Rule, text: _Text, hits: Sequence[Hit]) -> None:
+    def __init__(self, pack: TopicPack, text: _Text, hits: Sequence[Hit]) -> None:
+        rule = pack.topic.rule
         self._text = text
         concepts = [hit for hit in hits if hit.kind is Kind.CONCEPT]
-        self.core = [hit for hit in concepts if hit.name in rule.core]
-        self.places = [hit for hit in concepts if hit.name in rule.core + rule.related]
+        tiers = [(hit, _tier(pack, hit)) for hit in hits]
+        self.core = [hit for hit, tier in tiers if tier is Tier.CORE]
+        self.places = [hit for hit, tier in tiers if tier]
         self.events = [hit for hit in hits if hit.kind is Kind.EVENT]
         self.negative = tuple(hit for hit in hits if hit.kind is Kind.NEGATIVE)
         self._owners = {hit.end: hit for hit in concepts if hit.name in rule.owner}
@@ -169,6 +171,17 @@ class _Parts:
         """Whether an owner stands right before the noun and does not share it with the actor."""
         owner = self._owners.get(noun.start) or self._owners.get(noun.start - 1)
         return owner is not None and not 0 <= owner.start - actor.end <= _SHARED and not owner.within(actor)
+
+
+def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
+    """What a hit says of the place: a place of the gazetteer, or another word that the rule takes for one."""
+    if hit.kind is Kind.PLACE:
+        return pack.places[hit.name].tier
+    if hit.kind is not Kind.CONCEPT:
+        return None
+    return (
+        Tier.CORE if hit.name in pack.topic.rule.core else Tier.RELATED if hit.name in pack.topic.rule.related else None
+    )
 
 
 class Matcher:

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     """What a form of a pack stands for."""
 
     CONCEPT = "concept"
+    PLACE = "place"
     EVENT = "event"
     ROLE = "role"
     SPEAKER = "speaker"
@@ -108,6 +109,7 @@ def _forms(topic: int, pack: TopicPack) -> Iterator[_Form]:
 def _named(language: LanguageForms) -> Iterator[tuple[Kind, str, Forms]]:
     by_kind = {
         Kind.CONCEPT: language.concepts,
+        Kind.PLACE: language.places,
         Kind.EVENT: language.events,
         Kind.ROLE: language.roles,
         Kind.SPEAKER: language.speakers,

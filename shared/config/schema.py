@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from shared.config.feeds import FeedsFile
 from shared.config.subscriptions import SubscriptionsFile
-from shared.models.pack import LanguageForms, TopicRule
+from shared.models.pack import LanguageForms, Places, Speakers, TopicRule
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,6 +17,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "subscriptions.json": SubscriptionsFile,
     "topic.json": TopicRule,
     "topic-language.json": LanguageForms,
+    "topic-places.json": Places,
+    "topic-speakers.json": Speakers,
 }
 
 

@@ -1,16 +1,19 @@
-"""A topic pack as its author writes it: one rule (`topic.yaml`) and one file of forms per language.
+"""A topic pack as its author writes it: one rule (`topic.yaml`), its gazetteer and its speakers (`places.yaml`,
+`speakers.yaml`, if it has any), and one file of forms per language.
 
 A *form* is a word or phrase as it stands in running text, in any case. `word` matches the whole word, `stem*` every
 word that begins so; in Chinese, Japanese and Korean a form matches anywhere, for they glue words together.
 """
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from shared.models.base import Model
 from shared.models.feed import LanguageCode
-from shared.models.topic import Severity
+from shared.models.topic import Severity, Tier
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Form = Annotated[str, StringConstraints(pattern=r"^[^*\s]", max_length=80, strip_whitespace=True)]
@@ -76,6 +79,42 @@ class TopicRule(Model):
     roles: dict[Name, Name] = Field(default_factory=dict, description="what a figure counts → the event it tells of")
 
 
+class Place(Model):
+    """A place of the gazetteer. `tier`: what it says for the rule; without it, it only tells where a claim is set."""
+
+    title: Annotated[str, Field(min_length=1, description="its name in English")]
+    tier: Annotated[Tier | None, Field(description="core: the topic's own ground; related: another place of it")] = None
+    within: Annotated[Name | None, Field(description="the region that it belongs to")] = None
+
+
+class Places(Model):
+    """`places.yaml`."""
+
+    places: Annotated[dict[Name, Place], Field(description="id → place")]
+
+
+class SpeakerClass(StrEnum):
+    """Whose word it is."""
+
+    UKRAINIAN = "ukrainian"
+    RUSSIAN = "russian"
+    SOUTH_KOREAN = "south-korean"
+    AMERICAN = "american"
+    OTHER_OFFICIAL = "other-official"
+    DPRK = "dprk"
+    THINK_TANK = "think-tank"
+    MILBLOGGER = "milblogger"
+    OUTLET = "outlet"
+    CAPTIVE = "captive"
+    OTHER = "other"
+
+
+class Speakers(Model):
+    """`speakers.yaml`."""
+
+    speakers: Annotated[dict[str, SpeakerClass], Field(description="name, one for all languages → class")]
+
+
 class Example(Model):
     """A text that must match. `event` is checked when given."""
 
@@ -93,10 +132,11 @@ class LanguageForms(Model):
 
     language: LanguageCode
     concepts: dict[Name, Forms]
+    places: dict[Name, Forms] = Field(default_factory=dict, description="id in places.yaml → forms")
     events: dict[Name, Forms]
     roles: dict[Name, Forms] = Field(default_factory=dict)
     speakers: dict[str, Forms] = Field(
-        default_factory=dict, description="who says it: a name for all languages → forms"
+        default_factory=dict, description="who says it: a name of speakers.yaml, if there is one → forms"
     )
     masks: Annotated[Forms, Field(description="what stands wholly inside one of these counts for nothing")] = ()
     negatives: Annotated[Forms, Field(description="signs of another subject")] = ()
@@ -108,7 +148,21 @@ class TopicPack(Model):
 
     topic: TopicRule
     languages: Annotated[tuple[LanguageForms, ...], Field(min_length=1)]
+    places: dict[Name, Place] = Field(default_factory=dict)
+    speakers: dict[str, SpeakerClass] = Field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.topic.name
+
+    def region(self, place: str) -> str:
+        """The outermost region that a place stands in; itself, if in none."""
+        return _outermost(self.places, place)
+
+
+def _outermost(places: Mapping[str, Place], place: str) -> str:
+    met = {place}
+    while (within := places[place].within) and within not in met:
+        met.add(within)
+        place = within
+    return place

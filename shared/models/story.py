@@ -69,8 +69,8 @@ class KnownClaim(Claim):
 
     def restates(self, other: Claim) -> bool:
         """The same statement, figures compared with a tolerance of 5 %."""
-        mine = (self.kind, self.role, self.place, self.certainty)
-        return mine == (other.kind, other.role, other.place, other.certainty) and same_figure(self.value, other.value)
+        mine = (self.kind, self.role, self.region, self.certainty)
+        return mine == (other.kind, other.role, other.region, other.certainty) and same_figure(self.value, other.value)
 
 
 def same_figure(a: float | None, b: float | None) -> bool:

@@ -50,7 +50,8 @@ class Claim(Model):
     value: float | None = None
     qualifier: Annotated[str | None, Field(description="about, over, up_to")] = None
     unit: str | None = None
-    place: str | None = None
+    place: Annotated[str | None, Field(description="its id in places.yaml")] = None
+    region: Annotated[str | None, Field(description="the outermost region of the place")] = None
     time: Annotated[str | None, Field(description="the time expression as written")] = None
     attribution: str | None = None
     certainty: Certainty = Certainty.CLAIMED

@@ -14,7 +14,8 @@ SCHEMAS = ROOT / "docs/reference/schemas"
 
 def schema_name(seed: Path) -> str:
     if seed.parent.parent.name == "topics":
-        return "topic.json" if seed.name == "topic.yaml" else "topic-language.json"
+        own = {"topic.yaml": "topic.json", "places.yaml": "topic-places.json", "speakers.yaml": "topic-speakers.json"}
+        return own.get(seed.name, "topic-language.json")
     return f"{seed.stem}.json"
 
 

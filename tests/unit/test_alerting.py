@@ -175,9 +175,12 @@ def test_a_weaker_certainty_is_no_news(certainty: Certainty) -> None:
 
 
 def test_a_place_beside_a_known_one_rings_and_the_first_place_does_not() -> None:
-    told, claim = withdrawal(Certainty.CLAIMED, "They left the town", place="sudzha")
-    placed = opened(told_by("herald", "They left"), match(claims=(withdrawal(Certainty.CLAIMED, place="kursk")[1],)))
-    assert decided(placed, told, claim) == Ring(AlertType.UPDATED, Reason.NEW_PLACE, "also sudzha")
+    told, claim = withdrawal(Certainty.CLAIMED, "They left the town", place="sumy-city", region="sumy")
+    placed = opened(
+        told_by("herald", "They left"),
+        match(claims=(withdrawal(Certainty.CLAIMED, place="sudzha", region="kursk")[1],)),
+    )
+    assert decided(placed, told, claim) == Ring(AlertType.UPDATED, Reason.NEW_PLACE, "also sumy")
     assert decided(claimed(), told, claim) == Silent(Reason.NOTHING_NEW, "told again")
 
 

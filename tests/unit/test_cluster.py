@@ -28,7 +28,7 @@ def test_a_position_is_the_title_the_lead_or_a_later_sentence() -> None:
 
 def test_a_term_weighs_by_its_most_prominent_place() -> None:
     told = entry(title="Troops withdrawn", summary="Troops left. 4,000 died there. So it was. Some were at Lgov.")
-    claims = (figure(told, "4,000", "killed", 4_000), says(told, "Lgov", place="lgov"))
+    claims = (figure(told, "4,000", "killed", 4_000), says(told, "Lgov", place="lgov", region="lgov"))
     hits = (evidence(concept="troops", start=0, end=6), evidence(concept="troops", start=17, end=23))
     terms = fingerprint(told, match(evidence=hits, claims=claims)).terms
     assert terms["concept:troops"] == pytest.approx(1.2 * 0.3)

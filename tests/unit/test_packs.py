@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from shutil import copytree
 
@@ -5,6 +6,7 @@ import pytest
 
 from services.classifier.packs import load_matcher
 from shared.errors import ConfigError
+from shared.models.topic import Tier
 
 RULE = """\
 name: fleet
@@ -120,3 +122,35 @@ def test_every_broken_pack_is_reported_at_once(topics: Path) -> None:
         file = topics / name / "en.yaml"
         file.write_text(file.read_text().replace("Atlantis sails the", "Atlantis crosses the"))
     assert problem(topics).count("must match") == 2
+
+
+def test_a_place_of_the_gazetteer_is_a_place_for_the_rule(topics: Path) -> None:
+    edit(topics, "topic.yaml", "  related: [sea]\n", "")
+    edit(topics, "en.yaml", "  sea: [narrow sea]\n", "places:\n  narrow-sea: [narrow sea]\n")
+    (topics / "fleet" / "places.yaml").write_text(
+        "places:\n  ocean: {title: The Ocean, tier: related}\n"
+        "  narrow-sea: {title: The Narrow Sea, tier: core, within: ocean}\n"
+    )
+    [match] = load_matcher(topics).match("Atlantis sails the Narrow Sea", "en")
+    assert (match.relevant, match.tier, match.claims[0].place, match.claims[0].region) == (
+        True,
+        Tier.CORE,
+        "narrow-sea",
+        "ocean",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "complaint"),
+    [
+        ("places.yaml", "places:\n  bay: {title: Bay, within: ocean}\n", r"places.yaml:2: .*`ocean` is no place"),
+        ("speakers.yaml", "speakers:\n  The king: outlet\n", r"en.yaml:\d+: speakers.The queen: .*allowed: The king"),
+        ("speakers.yaml", "speakers:\n  The queen: royal\n", r"speakers.yaml:2: .*think-tank"),
+    ],
+)
+def test_a_place_or_speaker_that_is_not_there_is_named_with_its_line(
+    topics: Path, file: str, text: str, complaint: str
+) -> None:
+    edit(topics, "en.yaml", "examples:\n", "speakers:\n  The queen: [the queen]\nexamples:\n")
+    (topics / "fleet" / file).write_text(text)
+    assert re.search(complaint, problem(topics)), problem(topics)
