@@ -306,13 +306,20 @@ class JobQueue:
 
     # Work -------------------------------------------------------------------------------------------------------
 
-    def work(self, *, max_jobs: int | None = None, burst: bool = False, blameless: Errors = ()) -> bool:
+    def work(
+        self,
+        *,
+        max_jobs: int | None = None,
+        burst: bool = False,
+        blameless: Errors = (),
+        when_told_to_stop: Callable[[], None] = lambda: None,
+    ) -> bool:
         """Run jobs in this process until told to stop (SIGTERM, SIGINT), `max_jobs` are done or `burst` is drained.
 
         A job that ends in one of the `blameless` errors did not die of its entries: it is queued again as it was.
         Not forked: a counter incremented in a forked child is lost, and a fork costs 20 ms a job.
         """
-        worker = SimpleWorker(
+        worker = _Worker(
             [self.queue],
             name=worker_name(),
             connection=self.redis,
@@ -321,7 +328,18 @@ class JobQueue:
             log_job_description=False,
             exception_handlers=[_pardon(blameless)],
         )
+        worker.when_told_to_stop = when_told_to_stop
         return bool(worker.work(max_jobs=max_jobs, burst=burst, logging_level="WARNING"))
+
+
+class _Worker(SimpleWorker):
+    """Tells somebody when it is told to stop."""
+
+    when_told_to_stop: Callable[[], None]
+
+    def handle_warm_shutdown_request(self) -> None:
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ has not typed it
+        self.when_told_to_stop()
 
 
 def _pardon(blameless: Errors) -> Callable[[Job, type[Exception], Exception, object], None]:

@@ -3,8 +3,9 @@
 import sys
 
 from services.classifier.wiring import wired
-from shared.errors import TocsinError
+from shared.errors import RedisUnavailable, TocsinError
 from shared.runtime.process import begin, complain, redis_url
+from shared.store.connection import Patience
 from shared.store.patience import StoreUnavailable
 
 
@@ -12,10 +13,16 @@ def main() -> int:
     """RQ itself ends its work in good order at SIGTERM and SIGINT."""
     try:
         settings = begin("classifier")
-        with wired(settings, redis_url(settings)) as queue:
-            queue.work(max_jobs=settings.classifier_max_jobs, blameless=StoreUnavailable)
+        # A worker that gave up would leave its batch behind, as one that died of it does.
+        patience = Patience()
+        with wired(settings, redis_url(settings), patience) as queue:
+            queue.work(
+                max_jobs=settings.classifier_max_jobs, blameless=StoreUnavailable, when_told_to_stop=patience.end
+            )
     except TocsinError as error:
         return complain(error)
+    except StoreUnavailable as error:
+        return complain(RedisUnavailable(str(error)))
     return 0
 
 

@@ -10,13 +10,13 @@ from services.classifier.packs import load_matcher
 from shared.queue import JobQueue
 from shared.runtime.status import StatusServer
 from shared.settings import Settings
-from shared.store.connection import connect_sync, readiness
+from shared.store.connection import Patience, connect_sync, readiness
 from shared.store.entries import EntryStore
 from shared.store.stories import StoryStore
 
 
 @contextmanager
-def wired(settings: Settings, redis_url: str) -> Iterator[JobQueue]:
+def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[JobQueue]:
     """The queue whose jobs this process does. Raises ConfigError for a pack that does not load."""
     matcher = load_matcher(settings.topics_dir)
     redis = connect_sync(redis_url)
@@ -35,13 +35,12 @@ def wired(settings: Settings, redis_url: str) -> Iterator[JobQueue]:
         StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)),
         Caretaker(job_queue(settings, redis_url)),
     ):
-        # A worker that gave up would leave its batch behind, as one that died of it does.
-        yield job_queue(settings, redis_url, patient=True)
+        yield job_queue(settings, redis_url, patience)
 
 
-def job_queue(settings: Settings, redis_url: str, *, patient: bool = False) -> JobQueue:
+def job_queue(settings: Settings, redis_url: str, patience: Patience | None = None) -> JobQueue:
     return JobQueue(
-        connect_sync(redis_url, patient=patient),
+        connect_sync(redis_url, patience=patience),
         batch_size=settings.batch_size,
         job_timeout_seconds=settings.job_timeout_seconds,
     )

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ConstantBackoff, ExponentialWithJitterBackoff
+from redis.backoff import AbstractBackoff, ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry as SyncRetry
 
@@ -18,7 +19,6 @@ SCHEMES = ("unix", "redis", "rediss")
 # Long enough for a supervisor to restart a server and for it to load its data, short enough to be told of the rest.
 _RETRIES = 10
 _BACKOFF = ExponentialWithJitterBackoff(base=0.05, cap=1.0)
-_ENDLESSLY = SyncRetry(ConstantBackoff(0.5), -1)  # a growing pause would overflow in the end
 _OPTIONS: dict[str, Any] = {
     "decode_responses": False,
     "socket_connect_timeout": 5.0,
@@ -28,6 +28,24 @@ _OPTIONS: dict[str, Any] = {
 # Where a person waits for the answer: one more try, then the truth.
 _HURRIED: dict[str, Any] = {**_OPTIONS, "socket_connect_timeout": 1.0, "socket_timeout": 2.0}
 _HURRIED_RETRIES = 1
+
+
+class Patience(AbstractBackoff):
+    """For a client that tries again every half second, for ever, or until its patience is at an end."""
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def __deepcopy__(self, memo: object) -> "Patience":
+        return self  # each connection is given a copy, but all shall hear of the end
+
+    def end(self) -> None:
+        self._ended = True
+
+    def compute(self, failures: int) -> float:
+        if self._ended:
+            raise RedisConnectionError("told to end while Redis was away")
+        return 0.5
 
 
 def connect(url: str, *, hurried: bool = False) -> Redis:
@@ -40,9 +58,9 @@ def connect(url: str, *, hurried: bool = False) -> Redis:
     return Redis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
 
 
-def connect_sync(url: str, *, hurried: bool = False, patient: bool = False) -> SyncRedis:
-    """The same for threads and RQ workers. `patient`: it never gives up."""
-    retry = _ENDLESSLY if patient else SyncRetry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
+def connect_sync(url: str, *, hurried: bool = False, patience: Patience | None = None) -> SyncRedis:
+    """The same for threads and RQ workers. With `patience` it gives up only when that is at an end."""
+    retry = SyncRetry(patience, -1) if patience else SyncRetry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
     return SyncRedis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
 
 

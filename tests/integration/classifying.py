@@ -22,7 +22,7 @@ from redis.retry import Retry  # noqa: E402
 from services.classifier.classifier import Classifier  # noqa: E402
 from services.classifier.jobs import bind  # noqa: E402
 from shared.queue import SINGLE_TRIES, JobQueue  # noqa: E402
-from shared.store.connection import connect_sync  # noqa: E402
+from shared.store.connection import Patience, connect_sync  # noqa: E402
 from shared.store.patience import StoreUnavailable  # noqa: E402
 
 
@@ -54,7 +54,7 @@ def work_through_outages(url: str) -> None:
     """As the product does, but that a job gives up at once."""
     with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as redis:
         bind(cast("Classifier", Orders(redis)))
-        JobQueue(connect_sync(url, patient=True)).work(burst=True, blameless=StoreUnavailable)
+        JobQueue(connect_sync(url, patience=Patience())).work(burst=True, blameless=StoreUnavailable)
 
 
 def work_and_recover(url: str) -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from shared.store.due import DueSet
 from tests.stores import enqueue
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 INTERMEDIATE = "rq:queue:classify:intermediate"
 
 
@@ -37,10 +38,18 @@ def queue(sync_redis: SyncRedis) -> JobQueue:
 @contextmanager
 def process(code: str) -> Iterator[subprocess.Popen[bytes]]:
     """Python in a process of its own, which is killed if it has not ended by itself."""
-    command = [sys.executable, "-c", f"from classifying import *; {code}"]
-    with subprocess.Popen(command, cwd=HERE, stderr=subprocess.DEVNULL) as child:
+    with python("-c", f"from classifying import *; {code}", cwd=HERE) as child:
         yield child
-        child.kill()
+
+
+@contextmanager
+def python(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    own = {**os.environ, **(env or {})}
+    with subprocess.Popen([sys.executable, *arguments], cwd=cwd, env=own, stderr=subprocess.DEVNULL) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def work_and_recover(redis_url: str) -> None:
@@ -152,6 +161,19 @@ async def test_an_outage_of_redis_in_the_middle_of_a_job_is_no_fault_of_its_entr
         assert done(redis) == {"outage": 1}
         assert_nothing_is_left(queue)
     await store.stop()
+
+
+async def test_a_classifier_that_is_told_to_end_while_redis_is_away_does_not_wait_for_it(tmp_path: Path) -> None:
+    store = PrivateRedis(tmp_path, find_redis_binary(os.environ))
+    url = await store.start()
+    own = {"TOCSIN_REDIS_URL": url, "TOCSIN_METRICS_PORT": "0"}
+    with SyncRedis.from_url(url) as redis, python("-m", "services.classifier", cwd=ROOT, env=own) as classifier:
+        await asyncio.to_thread(wait_until, partial(redis.exists, "rq:workers"))
+        await store.stop()
+        await asyncio.sleep(1)
+        assert classifier.poll() is None
+        classifier.terminate()
+        await asyncio.to_thread(classifier.wait, 20)
 
 
 def test_a_dead_letter_is_tried_again_when_a_person_says_so(
