@@ -15,8 +15,10 @@ from shared.models.topic import Classification, Evidence, Severity, Tier, TopicM
 
 ENGINE = 2  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
-# "and" with its spaces: a second owner so close to the actor shares the noun with it.
-_SHARED = 6
+# "and" with its spaces, or one character: a second owner so close to the actor shares the noun with it.
+_SHARED, _SHARED_CJK = 6, 2
+# What happened stands in the title; what a later sentence names is what had happened before.
+_FADE = 0.3
 _LONGEST_FORM = 80
 
 
@@ -121,7 +123,7 @@ class Topic:
         types = self.pack.topic.events
         weight = dict.fromkeys(types, 0.0)
         for name, sentence in sorted({(hit.name, text.sentence(hit)) for hit in events}):
-            weight[name] += types[name].weight / (1 + sentence)
+            weight[name] += types[name].weight * _FADE**sentence
         return max(weight, key=lambda name: weight[name])
 
 
@@ -180,7 +182,8 @@ class _Parts:
     def _taken(self, actor: Hit, noun: Hit) -> bool:
         """Whether an owner stands right before the noun and does not share it with the actor."""
         owner = self._owners.get(noun.start) or self._owners.get(noun.start - 1)
-        return owner is not None and not 0 <= owner.start - actor.end <= _SHARED and not owner.within(actor)
+        shared = _SHARED_CJK if self._text.language in _CJK else _SHARED
+        return owner is not None and not 0 <= owner.start - actor.end <= shared and not owner.within(actor)
 
 
 def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
