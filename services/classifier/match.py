@@ -84,7 +84,7 @@ class Topic:
         if not parts.actors:
             return _Verdict("no_actor", evidence=parts.named)
         near = topic.proximity.cjk if text.language in _CJK else topic.proximity.characters
-        anchors = parts.anchors(near) or parts.on_own_ground(near)
+        anchors = parts.anchors(near)
         if not anchors:
             return _Verdict("no_noun_near_actor", evidence=parts.actors)
         lead = [anchor for anchor in anchors if text.sentence(anchor[0]) <= topic.lead]
@@ -155,16 +155,6 @@ class _Parts:
         alone: list[tuple[Hit, ...]] = [(hit,) for hit in (self._compounds if self._needs_noun else self.actors)]
         pairs = [(actor, noun) for actor in self._actors for noun in self._around(actor, near)]
         return sorted([*alone, *pairs], key=lambda anchor: anchor[0].start)
-
-    def on_own_ground(self, near: int) -> list[tuple[Hit, ...]]:
-        """The actor near the topic's own place: what else of it would be there? Unless the noun is another's, or a sign
-        of another subject is given."""
-        at = self._text.sentence
-        nouns = {at(noun) for noun in self._nouns}
-        if self.negative or not self._needs_noun:
-            return []
-        pairs = ((actor, place) for actor in self._actors for place in self.core if at(actor) not in nouns)
-        return [(actor, place) for actor, place in pairs if self._together(actor, place, near)]
 
     def _around(self, actor: Hit, near: int) -> list[Hit]:
         first = bisect_left(self._nouns, actor.start - near - _LONGEST_FORM, key=lambda noun: noun.start)
