@@ -78,9 +78,9 @@ def decide(before: Story | None, after: Story, now: datetime) -> Ring | Silent:
 
 
 def _told(before: Story | None, after: Story) -> Article | None:
-    """The article that is new, or reads differently now."""
+    """The article that was put there, even if it reads as before: what it states may be new all the same."""
     held = before.articles if before else ()
-    return next((new for old, new in zip_longest(held, after.articles) if new is not old and new != old), None)
+    return next((new for old, new in zip_longest(held, after.articles) if new is not old), None)
 
 
 def _first_ring(article: Article, story: Story) -> Ring | Silent:

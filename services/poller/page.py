@@ -184,7 +184,8 @@ def robots_told(state: PageState, status: int, body: bytes, draw: float, retry_a
     """Where there is none (any 4xx), all is allowed; but 429 asks to come later (RFC 9309, 2.3.1.3)."""
     if status >= 500 or status == 429:
         return failed(state, PageOutcome.ROBOTS_UNREACHABLE, draw, retry_after)
-    return Then(None, state, robots=body.decode("utf-8", "replace") if 200 <= status < 300 else "")
+    # With a byte order mark before it, the first line would say nothing, and all be allowed.
+    return Then(None, state, robots=body.decode("utf-8-sig", "replace") if 200 <= status < 300 else "")
 
 
 def moved(state: PageState, url: str) -> Then:

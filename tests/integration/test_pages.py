@@ -15,7 +15,6 @@ from services.poller.parsing import ChildDied, ParsingPool
 from services.poller.wiring import wired
 from shared import keys
 from shared.http import GuardedClient, Limits, Response
-from shared.queue import batch_id
 from shared.settings import Settings
 from shared.store.due import Counts, DueSet, Lease
 from shared.store.pages import DUE_PAGES, page_command
@@ -338,12 +337,6 @@ async def test_what_is_no_longer_relevant_with_its_text_stays_and_nothing_is_tol
     desk.classify("a" * 16)
     assert await desk.stories() == before
     assert await desk.rung() == ["new_story"]
-
-
-def test_the_batch_of_an_entry_with_its_text_is_another_than_its_first() -> None:
-    """RQ deletes a job that is done: under one name, the second would go with the first."""
-    assert batch_id(["a"], 0, "edition") != batch_id(["a"], 0)
-    assert batch_id(["a"], 0, "") == batch_id(["a"], 0)
 
 
 # Pages that mean harm
