@@ -7,6 +7,7 @@ receiver that verifies signatures. Every few seconds one process is killed with 
 Redis, now and then the supervisor itself. Afterwards:
 
 - every published entry was read, and every relevant one stands in a story: nothing lost;
+- every page that was read had its entry classified again, with its text;
 - each revision of each story reached the receiver under one webhook-id and in one wording: nothing rung twice;
 - the receiver knows the last revision of every story: nothing left behind.
 
