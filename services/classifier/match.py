@@ -199,8 +199,8 @@ class Matcher:
         return {topic.pack.name: topic.version for topic in self.topics}
 
     def classify(self, entry: Entry, now: datetime) -> Classification:
-        text = f"{entry.title}\n{entry.summary}"
-        return Classification(entry_id=entry.id, classified_at=now, matches=self.match(text, entry.language))
+        matches = self.match(entry.whole, entry.language)
+        return Classification(entry_id=entry.id, classified_at=now, matches=matches)
 
     def match(self, text: str, language: str | None = None) -> tuple[TopicMatch, ...]:
         """A verdict for each topic whose actor is named. The text's first line is its title."""

@@ -29,6 +29,7 @@ def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[Jo
                 window_seconds=settings.story_window_seconds,
                 retention_seconds=settings.story_retention_seconds,
             ),
+            full_text=settings.full_text,
         )
     )
     with (
