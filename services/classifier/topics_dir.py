@@ -32,6 +32,7 @@ class TopicsDir:
     take: Callable[[Matcher], None]
     look_every_seconds: float = LOOK_EVERY_SECONDS
     versions: dict[str, str] = field(default_factory=dict)
+    refused: bool = False
     _watch: Watch = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -45,6 +46,7 @@ class TopicsDir:
         before, self.versions = self.versions, matcher.versions
         if self.versions != before:
             self.take(matcher)
+        self.refused = False
         metrics.TOPIC_PROBLEMS.set(0)
         log.info("topics.loaded", versions=self.versions, changed=_changed(before, self.versions))
 
@@ -55,6 +57,7 @@ class TopicsDir:
         try:
             self.load()
         except ConfigError as error:
+            self.refused = True
             metrics.TOPIC_PROBLEMS.set(len(error.problems))
             log.error("topics.refused", problems=list(error.problems), in_force=self.versions)
 

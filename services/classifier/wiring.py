@@ -18,8 +18,11 @@ from shared.store.stories import StoryStore
 
 
 @contextmanager
-def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[JobQueue]:
-    """The queue whose jobs this process does. Raises ConfigError for a pack that does not load."""
+def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[tuple[JobQueue, TopicsDir]]:
+    """The queue whose jobs this process does, and the topics that it follows meanwhile.
+
+    Raises ConfigError for a pack that does not load.
+    """
     redis = connect_sync(redis_url)
     entries = EntryStore(redis, retention_seconds=settings.entry_retention_seconds)
     stories = StoryStore(
@@ -38,7 +41,7 @@ def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[Jo
         Caretaker(job_queue(settings, redis_url)),
         topics,
     ):
-        yield job_queue(settings, redis_url, patience)
+        yield job_queue(settings, redis_url, patience), topics
 
 
 def job_queue(settings: Settings, redis_url: str, patience: Patience | None = None) -> JobQueue:
