@@ -15,6 +15,7 @@ from services.cli.commands.topics import measure
 from services.cli.render import counted, print_json, print_table, remark, say
 from shared.config.document import read_document
 from shared.config.feeds import load_feeds
+from shared.config.problems import unknown
 from shared.config.subscriptions import load_subscriptions
 from shared.errors import ConfigError
 from shared.models.pack import RULE_FILE
@@ -109,10 +110,8 @@ def _unknown_topics(files: Settings, subscriptions: Sequence[Subscription]) -> I
     for index, subscription in enumerate(subscriptions):
         for position, topic in enumerate(subscription.topics):
             if topic not in names:
-                allowed = ", ".join(names) or f"none, for {files.topics_dir} is empty"
-                yield document.problem(
-                    ("subscriptions", index, "topics", position), f"no topic `{topic}`; allowed: {allowed}"
-                )
+                wrong = unknown(f"no topic `{topic}`", topic, names or [f"none, for {files.topics_dir} is empty"])
+                yield document.problem(("subscriptions", index, "topics", position), wrong)
 
 
 def _topics(directory: Path) -> Mapping[str, int]:
