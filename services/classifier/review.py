@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.classifier.text import fold, is_cjk, is_common
 from shared.models.allowed import Location
-from shared.models.pack import PLACES_FILE, RULE_FILE, Form, Forms, LanguageForms, TopicPack
+from shared.models.pack import PARTS, PLACES_FILE, RULE_FILE, Form, Forms, LanguageForms, TopicPack
 
 _SHORT_STEM = 3
 _MOST = 12  # names in one remark
@@ -46,8 +46,8 @@ def doubts(pack: TopicPack) -> Iterator[Remark]:
 def _without_forms(pack: TopicPack) -> Iterator[Remark]:
     """What the rule or the gazetteer knows and no language can say."""
     said = {name for forms in pack.languages for group in _groups(forms).values() for name in group}
-    for part, names in pack.topic.rule.model_dump().items():
-        for index, name in enumerate(names):
+    for part in PARTS:
+        for index, name in enumerate(getattr(pack.topic.rule, part)):
             if name not in said:
                 yield Remark(RULE_FILE, ("rule", part, index), f"`{name}` has no form in any language")
     for event in pack.topic.events:

@@ -25,6 +25,9 @@ Form = Annotated[
 Forms = tuple[Form, ...]
 
 
+PARTS = ("actor", "alias", "noun", "compound", "owner", "core", "related")
+
+
 class Rule(Model):
     """Which concepts play which part. A part lists concepts; any one of them fills it.
 
@@ -42,7 +45,7 @@ class Rule(Model):
 
     @property
     def concepts(self) -> frozenset[str]:
-        return frozenset(self.actor + self.alias + self.noun + self.compound + self.owner + self.core + self.related)
+        return frozenset(name for part in PARTS for name in getattr(self, part))
 
 
 class Proximity(Model):
