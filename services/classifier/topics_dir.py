@@ -15,7 +15,7 @@ from shared.errors import ConfigError
 from shared.logs import get_logger
 
 # A change is taken at the second look that finds it: within two of these and the time to load.
-LOOK_EVERY_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 0.5
 log = get_logger()
 
 
