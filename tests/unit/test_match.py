@@ -25,7 +25,6 @@ FLEET = TopicPack.model_validate(
                 "owner": ["rival"],
                 "core": ["strait"],
                 "related": ["sea"],
-                "core_for_noun": True,
             },
             "threshold": 3.5,
             "events": {
@@ -96,15 +95,6 @@ def reason(text: str, language: str = "en") -> str | None:
 )
 def test_every_verdict_has_its_reason(text: str, expected: str | None) -> None:
     assert reason(text) == expected
-
-
-def test_a_core_place_is_no_noun_unless_the_rule_says_so() -> None:
-    rule = FLEET.topic.rule.model_copy(update={"core_for_noun": False})
-    topic = FLEET.topic.model_copy(update={"rule": rule})
-    (found,) = compile_topics([FLEET.model_copy(update={"topic": topic})]).match(
-        "Atlantis sails through the Black Strait", "en"
-    )
-    assert found.reason == "no_noun_near_actor"
 
 
 def test_a_score_that_never_reached_the_threshold_says_so() -> None:
