@@ -66,6 +66,11 @@ def is_word(char: str) -> bool:
     return (char.isalnum() or combining(char) > 0) and not is_cjk(char)
 
 
+def is_common(word: str, language: str) -> bool:
+    """One of the words that tell the language, since every text has some."""
+    return language in _VOTES.get(word, ())
+
+
 _END = re.compile(r"\n+|[!?…]+[\"'»”’)\]]*(?=\s)|[。！？]+[」』”’）]*|\.+[\"'»”’)\]]*(?=\s)")
 _ABBREVIATION_LIST = """
 mr mrs ms dr prof gen col maj lt capt sgt adm gov sen rep pres st no vs approx est

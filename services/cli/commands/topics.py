@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from services.classifier.match import Matcher, Topic
-from services.classifier.packs import load_matcher
+from services.classifier.packs import installed_matcher
 from services.classifier.text import language_of
 from services.cli import wiring
 from services.cli.render import facts, highlighted, print_json, print_table, quoted, say, show
@@ -47,7 +47,7 @@ def measure(pack: TopicPack) -> Measure:
 @app.command("list")
 def list_topics(json: Json = False) -> None:
     """The topic packs, with the version that alerts name."""
-    topics = load_matcher(wiring.settings().topics_dir).topics
+    topics = installed_matcher(wiring.settings()).topics
     if json:
         print_json([_described(topic) for topic in topics])
     else:
@@ -63,7 +63,7 @@ def try_text(
 ) -> None:
     """Judge a text as the classifier would; exit code 1 if not relevant."""
     text = f"{headline}\n{summary}"
-    matcher = load_matcher(wiring.settings().topics_dir)
+    matcher = installed_matcher(wiring.settings())
     spoken = language_of(text, language) or _best_language(matcher, text)
     matches = matcher.match(text, language or spoken)
     relevant = any(match.relevant for match in matches)
