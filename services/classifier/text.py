@@ -11,11 +11,12 @@ from unicodedata import combining, is_normalized, normalize
 
 Span = tuple[int, int]
 
-# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents.
-_IGNORABLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u0300\u0301]")
+# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents,
+# Arabic vowel signs and lengthening.
+_IGNORABLE = re.compile("[\u00ad\u0640\u064b-\u0652\u0670\u200b-\u200f\u2060\ufeff\u0300\u0301]")
 # A letter and what combines with it: Hangul conjoining jamo, or any character with its marks.
 _LETTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
-_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ё", "''''''''------е")
+_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ёİأإآٱىة", "''''''''------еiاااايه")
 
 
 class _Table(dict[int, int]):
@@ -129,6 +130,10 @@ _STOP_WORDS = {
     "cs": "je na se že byl podle jsou pro ve které jako",
     "sk": "je na sa že bol podľa sú pre vo ktoré ako",
     "vi": "của và là các được cho trong một người không",
+    "sl": "v je so za ki pri ter kot bo bil tudi",
+    "sr": "u su od iz koji koja kako nije bi će sa",
+    "is": "og að í á er um til sem var með við fyrir",
+    "tr": "ve bir bu için ile olarak daha sonra göre",
 }
 _VOTES: dict[str, list[str]] = {}
 for _language, _words in _STOP_WORDS.items():
@@ -144,6 +149,10 @@ _SCRIPTS = (
     ("latin", re.compile("[A-Za-z\u00c0-\u024f]"), frozenset(_STOP_WORDS)),
 )
 _UKRAINIAN, _RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэъёЫЭЪЁ]")
+# Russian has no ъ but before a vowel; of the languages with ј, Macedonian alone says во and дека.
+_MACEDONIAN, _MACEDONIAN_WORD = re.compile("[ѓќѕЃЌЅ]"), re.compile(r"\b(?:во|дека)\b")
+_YUGOSLAV, _BULGARIAN = re.compile("[јљњџћђЈЉЊЏЋЂ]"), re.compile("ъ(?![еёюя])")
+
 
 
 def language_of(text: str, declared: str | None = None) -> str | None:
@@ -179,12 +188,20 @@ def _fits(language: str, script: str) -> bool:
 
 
 def _cyrillic(text: str, declared: str | None) -> str:
+    if declared is None and (other := _other_cyrillic(text)):
+        return other
     ukrainian, russian = len(_UKRAINIAN.findall(text)), len(_RUSSIAN.findall(text))
     if declared in (None, "uk", "ru") or not _fits(declared or "", "cyrillic"):
         if ukrainian != russian:
             return "uk" if ukrainian > russian else "ru"
         return declared if declared in ("uk", "ru") else "ru"
     return declared
+
+
+def _other_cyrillic(text: str) -> str | None:
+    if _YUGOSLAV.search(text) or _MACEDONIAN.search(text):
+        return "mk" if _MACEDONIAN.search(text) or _MACEDONIAN_WORD.search(text) else "sr"
+    return "bg" if _BULGARIAN.search(text) else None
 
 
 def _vote(text: str) -> str | None:
