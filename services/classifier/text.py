@@ -15,7 +15,9 @@ Span = tuple[int, int]
 # Arabic vowel signs and lengthening.
 _IGNORABLE = re.compile("[\u00ad\u0640\u064b-\u0652\u0670\u200b-\u200f\u2060\ufeff\u0300\u0301]")
 # A letter and what combines with it: Hangul conjoining jamo, or any character with its marks.
-_LETTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
+_LETTER = re.compile(
+    "[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u0653-\u0655\u3099\u309a]*", re.DOTALL
+)
 _ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ёİأإآٱىة", "''''''''------еiاااايه")
 
 
@@ -130,10 +132,10 @@ _STOP_WORDS = {
     "cs": "je na se že byl podle jsou pro ve které jako",
     "sk": "je na sa že bol podľa sú pre vo ktoré ako",
     "vi": "của và là các được cho trong một người không",
-    "sl": "v je so za ki pri ter kot bo bil tudi",
-    "sr": "u su od iz koji koja kako nije bi će sa",
-    "is": "og að í á er um til sem var með við fyrir",
-    "tr": "ve bir bu için ile olarak daha sonra göre",
+    "sl": "pri ter bil tudi kot iz",
+    "sr": "koji koja kako nije će iz protiv",
+    "is": "að það við sem með fyrir",
+    "tr": "bir için olarak daha sonra göre",
 }
 _VOTES: dict[str, list[str]] = {}
 for _language, _words in _STOP_WORDS.items():
@@ -149,10 +151,9 @@ _SCRIPTS = (
     ("latin", re.compile("[A-Za-z\u00c0-\u024f]"), frozenset(_STOP_WORDS)),
 )
 _UKRAINIAN, _RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэъёЫЭЪЁ]")
-# Russian has no ъ but before a vowel; of the languages with ј, Macedonian alone says во and дека.
+# Russian has no ъ before a consonant; of the languages with ј, Macedonian alone says во and дека.
 _MACEDONIAN, _MACEDONIAN_WORD = re.compile("[ѓќѕЃЌЅ]"), re.compile(r"\b(?:во|дека)\b")
-_YUGOSLAV, _BULGARIAN = re.compile("[јљњџћђЈЉЊЏЋЂ]"), re.compile("ъ(?![еёюя])")
-
+_YUGOSLAV, _BULGARIAN = re.compile("[јљњџћђЈЉЊЏЋЂ]"), re.compile("ъ[бвгджзклмнпрстфхцчшщ]")
 
 
 def language_of(text: str, declared: str | None = None) -> str | None:
