@@ -11,11 +11,14 @@ from unicodedata import combining, is_normalized, normalize
 
 Span = tuple[int, int]
 
-# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents.
-_IGNORABLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u0300\u0301]")
+# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents,
+# Arabic vowel signs and lengthening.
+_IGNORABLE = re.compile("[\u00ad\u0640\u064b-\u0652\u0670\u200b-\u200f\u2060\ufeff\u0300\u0301]")
 # A letter and what combines with it: Hangul conjoining jamo, or any character with its marks.
-_LETTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
-_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ё", "''''''''------е")
+_LETTER = re.compile(
+    "[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u0653-\u0655\u3099\u309a]*", re.DOTALL
+)
+_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ёİأإآٱىة", "''''''''------еiاااايه")
 
 
 class _Table(dict[int, int]):
@@ -134,6 +137,10 @@ _STOP_WORDS = {
     "cs": "je na se že byl podle jsou pro ve které jako",
     "sk": "je na sa že bol podľa sú pre vo ktoré ako",
     "vi": "của và là các được cho trong một người không",
+    "sl": "pri ter bil tudi kot iz",
+    "sr": "koji koja kako nije će iz protiv",
+    "is": "að það við sem með fyrir",
+    "tr": "bir için olarak daha sonra göre",
 }
 _VOTES: dict[str, list[str]] = {}
 for _language, _words in _STOP_WORDS.items():
@@ -149,6 +156,9 @@ _SCRIPTS = (
     ("latin", re.compile("[A-Za-z\u00c0-\u024f]"), frozenset(_STOP_WORDS)),
 )
 _UKRAINIAN, _RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэъёЫЭЪЁ]")
+# Russian has no ъ before a consonant; of the languages with ј, Macedonian alone says во and дека.
+_MACEDONIAN, _MACEDONIAN_WORD = re.compile("[ѓќѕЃЌЅ]"), re.compile(r"\b(?:во|дека)\b")
+_YUGOSLAV, _BULGARIAN = re.compile("[јљњџћђЈЉЊЏЋЂ]"), re.compile("ъ[бвгджзклмнпрстфхцчшщ]")
 
 
 def language_of(text: str, declared: str | None = None) -> str | None:
@@ -184,12 +194,20 @@ def _fits(language: str, script: str) -> bool:
 
 
 def _cyrillic(text: str, declared: str | None) -> str:
+    if declared is None and (other := _other_cyrillic(text)):
+        return other
     ukrainian, russian = len(_UKRAINIAN.findall(text)), len(_RUSSIAN.findall(text))
     if declared in (None, "uk", "ru") or not _fits(declared or "", "cyrillic"):
         if ukrainian != russian:
             return "uk" if ukrainian > russian else "ru"
         return declared if declared in ("uk", "ru") else "ru"
     return declared
+
+
+def _other_cyrillic(text: str) -> str | None:
+    if _YUGOSLAV.search(text) or _MACEDONIAN.search(text):
+        return "mk" if _MACEDONIAN.search(text) or _MACEDONIAN_WORD.search(text) else "sr"
+    return "bg" if _BULGARIAN.search(text) else None
 
 
 def _vote(text: str) -> str | None:
