@@ -13,7 +13,7 @@ from shared.models.entry import Entry
 from shared.models.pack import TopicPack
 from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
 
-ENGINE = 2  # raised whenever the same pack would give another verdict
+ENGINE = 3  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
 # "and" with its spaces, or one character: a second owner so close to the actor shares the noun with it.
 _SHARED, _SHARED_CJK = 6, 2
@@ -83,8 +83,7 @@ class Topic:
         topic = self.pack.topic
         if not parts.actors:
             return _Verdict("no_actor", evidence=parts.named)
-        near = topic.proximity.cjk if text.language in _CJK else topic.proximity.characters
-        anchors = parts.anchors(near)
+        anchors = parts.anchors(topic.proximity.of(text.language))
         if not anchors:
             return _Verdict("no_noun_near_actor", evidence=parts.actors)
         lead = [anchor for anchor in anchors if text.sentence(anchor[0]) <= topic.lead]
@@ -137,8 +136,11 @@ class _Parts:
         tiers = [(hit, _tier(pack, hit)) for hit in hits]
         self.core = [hit for hit, tier in tiers if tier is Tier.CORE]
         self.places = [hit for hit, tier in tiers if tier]
-        self.events = [hit for hit in hits if hit.kind is Kind.EVENT]
-        self.negative = tuple(hit for hit in hits if hit.kind is Kind.NEGATIVE)
+        self.events = _outermost([hit for hit in hits if hit.kind is Kind.EVENT])
+        # What a long text tells of other things below is its background.
+        self.negative = tuple(
+            hit for hit in hits if hit.kind is Kind.NEGATIVE and text.sentence(hit) <= pack.topic.lead + 1
+        )
         self._owners = {hit.end: hit for hit in concepts if hit.name in rule.owner}
         self._nouns = [hit for hit in concepts if hit.name in rule.noun]
         self._needs_noun = bool(rule.noun)
@@ -176,6 +178,15 @@ class _Parts:
         return owner is not None and not 0 <= owner.start - actor.end <= shared and not owner.within(actor)
 
 
+def _outermost(hits: Sequence[Hit]) -> list[Hit]:
+    """Without those that stand inside a longer one: "withdrawn" in "not withdrawn". `hits` in order."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if not kept or hit.end > kept[-1].end or (hit.start, hit.end) == (kept[-1].start, kept[-1].end):
+            kept.append(hit)
+    return kept
+
+
 def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
     """What a hit says of the place: a place of the gazetteer, or another word that the rule takes for one."""
     if hit.kind is Kind.PLACE:
@@ -208,7 +219,7 @@ class Matcher:
         by_topic = self._scanner.scan(fold(text), spoken)
         if not by_topic:
             return ()
-        read = _Text(text, spoken, sentences(text))
+        read = _Text(text, spoken, sentences(text, titled=True))
         verdicts = (self.topics[index].judge(read, hits) for index, hits in sorted(by_topic.items()))
         return tuple(verdict for verdict in verdicts if verdict)
 

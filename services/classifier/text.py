@@ -85,10 +85,13 @@ _ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
 _LAST_WORD = re.compile(r"([^\s.(«„“\"']+)$")
 
 
-def sentences(text: str) -> tuple[Span, ...]:
-    """The spans of the sentences, in order, without the space between them. A line break always ends one."""
+def sentences(text: str, *, titled: bool = False) -> tuple[Span, ...]:
+    """The spans of the sentences, in order, without the space between them. A line break always ends one.
+
+    `titled`: the first of several lines is a title, and one sentence whatever marks stand in it.
+    """
     spans, start = [], 0
-    for end in _END.finditer(text):
+    for end in _END.finditer(text, max(0, text.find("\n")) if titled else 0):
         if end[0][0] == "." and not _ends_sentence(text, end):
             continue
         spans.append((start, end.end()))

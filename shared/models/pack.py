@@ -52,7 +52,11 @@ class Proximity(Model):
     """How far a noun may stand from its actor, in characters between the two."""
 
     characters: Annotated[int, Field(gt=0)] = 45
-    cjk: Annotated[int, Field(gt=0, description="in Chinese, Japanese and Korean")] = 14
+    cjk: Annotated[int, Field(gt=0, description="in Chinese and Japanese")] = 20
+    hangul: Annotated[int, Field(gt=0, description="in Korean")] = 26
+
+    def of(self, language: str | None) -> int:
+        return {"zh": self.cjk, "ja": self.cjk, "ko": self.hangul}.get(language or "", self.characters)
 
 
 class Weights(Model):
