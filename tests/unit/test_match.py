@@ -113,9 +113,9 @@ def test_a_title_is_one_sentence_whatever_marks_stand_in_it() -> None:
 
 
 def test_an_event_inside_the_form_of_another_does_not_count() -> None:
-    events = {"sailing": ["sail*"], "staying": ["did not sail"]}
+    events = {"sailing": ("sail*",), "staying": ("did not sail",)}
     english = FLEET.languages[0].model_copy(update={"events": events})
-    rule = FLEET.topic.model_copy(update={"events": {name: FLEET.topic.events["sailing"] for name in events}})
+    rule = FLEET.topic.model_copy(update={"events": dict.fromkeys(events, FLEET.topic.events["sailing"])})
     pack = FLEET.model_copy(update={"languages": (english,), "topic": rule})
     [found] = compile_topics([pack]).match("Atlantis ships did not sail the Black Strait", "en")
     assert found.event_type == "staying"
