@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.classifier.grammars import Grammars
 from services.classifier.match import Matcher, compile_topics
 from shared.config.document import read_document
 from shared.config.topics import RULE_FILE, load_topic_pack
@@ -18,7 +19,7 @@ def load_matcher(directory: Path) -> Matcher:
     if not homes:
         raise ConfigError(f"{directory}: no topic; a directory with a {RULE_FILE} is needed")
     packs = {home: load_topic_pack(home) for home in homes}
-    matcher = compile_topics(list(packs.values()))
+    matcher = compile_topics(list(packs.values()), Grammars())
     if problems := [problem for home, pack in packs.items() for problem in broken_examples(matcher, home, pack)]:
         raise ConfigError(*problems)
     return matcher

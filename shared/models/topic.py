@@ -1,5 +1,6 @@
 """What is watched (topic packs as written) and the verdict on an entry."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -33,6 +34,22 @@ class Certainty(StrEnum):
     POSSIBLE = "possible"
 
 
+class SpeakerClass(StrEnum):
+    """Whose word it is."""
+
+    UKRAINIAN = "ukrainian"
+    RUSSIAN = "russian"
+    SOUTH_KOREAN = "south-korean"
+    AMERICAN = "american"
+    OTHER_OFFICIAL = "other-official"
+    DPRK = "dprk"
+    THINK_TANK = "think-tank"
+    MILBLOGGER = "milblogger"
+    OUTLET = "outlet"
+    CAPTIVE = "captive"
+    OTHER = "other"
+
+
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `title + "\\n" + summary`."""
 
@@ -53,7 +70,11 @@ class Claim(Model):
     place: Annotated[str | None, Field(description="its id in places.yaml")] = None
     region: Annotated[str | None, Field(description="the outermost region of the place")] = None
     time: Annotated[str | None, Field(description="the time expression as written")] = None
-    attribution: str | None = None
+    time_start: Annotated[date | None, Field(description="its first day, resolved against the publication")] = None
+    time_end: Annotated[date | None, Field(description="its last day")] = None
+    time_precision: Annotated[str | None, Field(description="day, weekend, week, part, month, quarter, season, year")] = None
+    attribution: Annotated[str | None, Field(description="who says so: a name of speakers.yaml")] = None
+    attribution_class: Annotated[SpeakerClass | None, Field(description="whose word that is")] = None
     certainty: Certainty = Certainty.CLAIMED
     start: int
     end: int
