@@ -3,7 +3,7 @@
     python -m benchmarks.claims_quality FILE.jsonl [--misses]
 
 Each line of FILE has `lang`, `date`, `title`, `text` and `claims`: `value`, `role`, `qualifier`, `place`, `time`,
-`attribution`, `class`, `certainty`. A claim without a value is the story's main event. A story that the classifier
+`attribution`, `class`, `certainty`. A list names what is right alike. A claim without a value is the story's main event. A story that the classifier
 holds for irrelevant yields no claims and counts as missed.
 """
 
@@ -122,11 +122,15 @@ def _compare(score: Score, story: Story, label: Label, claims: Sequence[Claim]) 
     """With the one of them that agrees in most, for a story may say one figure twice, of several speakers."""
     if not claims:
         return
-    found = max((said(claim) for claim in claims), key=lambda each: sum(each[a] == b for a, b in label.said.items()))
+    found = max((said(claim) for claim in claims), key=lambda each: sum(_is(each[a], b) for a, b in label.said.items()))
     for aspect, expected in label.said.items():
-        right = found[aspect] == expected
+        right = _is(found[aspect], expected)
         name = f"{story.id} {story.language} {label.value or 'event'} {label.role or ''}: {found[aspect]}, not {expected}"
         score.add(aspect, right=right, miss=name)
+
+
+def _is(found: object, expected: object) -> bool:
+    return found in expected if isinstance(expected, list) else found == expected
 
 
 def evaluate(matcher: Matcher, stories: Iterable[Story]) -> dict[str, Score]:

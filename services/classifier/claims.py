@@ -6,15 +6,15 @@ another figure: in "of 11,000 sent, about 4,000 are dead" each keeps its own.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from services.classifier.figures import Figure, read_figures, read_numbers
-from services.classifier.lexicon import Lexicon, Mark, Sentence
+from services.classifier.lexicon import Lexicon, Mark, Qualifier, Sentence
 from services.classifier.scan import Hit, Kind
 from services.classifier.text import Span, sentence_at
 from services.classifier.times import Precision, Time, read_times
-from shared.models.pack import TopicPack
+from shared.models.pack import TopicPack, TopicRule
 from shared.models.topic import Certainty, Claim, SpeakerClass, Tier
 
 SENTENCES = 5  # the title and four more
@@ -22,9 +22,12 @@ _REACH = 3_000  # code points; what stands later in sentences without end is no 
 _UNIT_REACH = 40  # characters from a number to the noun that it counts
 _BREAK = 30  # characters that a clause's end counts for in the distance to a role
 _SAID_REACH = 30  # characters from a word of reporting to who reports, and when
+_CLOSING_REACH = 12  # characters from the verb that closes a sentence, and tells who reported it, to the end
 _NEGATION_REACH = 12
+_UPFRONT = 2  # sentences after the title whose figures are the story's own, when nothing else is said of them
+_TOGETHER = 25  # characters between two roles that make a third
 
-_PUNCTUATION = re.compile(r"[,;:—–、，；：،؛()]|\s-\s|[\"“”«»](?=\s)")
+_PUNCTUATION = re.compile(r"[,;:—–…、，；：،؛()]|\s-\s|[\"“”«»](?=\s)")
 _HEADLINE_SPEAKER = re.compile(r"\s?[:：]|\s?[\"“«「]|\s?[-–—]\s|、")
 
 
@@ -46,6 +49,16 @@ class _Read:
         left = max((stop for _, stop in self.breaks if stop <= start), default=self.sentence.start)
         right = min((begin for begin, _ in self.breaks if begin >= end), default=self.sentence.end)
         return left, right
+
+    def stretch(self, end: int, *, past_figures: bool = False) -> int:
+        """Up to the next figure or punctuation: what is counted may be "Russian and North Korean soldiers"."""
+        ends = [start for start, _ in self.breaks if start >= end and not self.sentence.text[start].isalnum()]
+        ends += [figure.start for figure in self.figures if figure.start >= end and not past_figures]
+        return min(ends, default=self.sentence.end)
+
+    def is_beside(self, span: Span, hit: Hit) -> bool:
+        """In the same clause, or after it without punctuation or a figure between."""
+        return self.clause(*span)[0] <= hit.start and hit.end <= self.stretch(span[1])
 
     def distance(self, a: Span, b: Span) -> int:
         """In characters, and more for each clause that ends between the two."""
@@ -77,8 +90,8 @@ def read_claims(
         _read(index, lexicon.read(text, *span), by_place.get(index, ()), published) for index, span in enumerate(lead)
     ]
     known = _Lead(read, pack)
-    figures = [claim for sentence in read for claim in _figure_claims(known, sentence)]
-    return (*_event_claim(known, event), *figures)
+    figures = [claim for sentence in read for claim in _figure_claims(known, sentence, event)]
+    return (*_event_claim(known, event), *_with_details(figures, read[0].sentence.end))
 
 
 def _read(index: int, sentence: Sentence, hits: Sequence[Hit], published: date | None) -> _Read:
@@ -118,12 +131,19 @@ def _event_claim(lead: _Lead, event: str | None) -> tuple[Claim, ...]:
     return (claim,)
 
 
+def _with_details(claims: Sequence[Claim], title_end: int) -> Iterator[Claim]:
+    """A figure of the title with what the text says of the same figure."""
+    for claim in claims:
+        again = next((c for c in claims if c.start >= title_end and (c.role, c.value) == (claim.role, claim.value)), None)
+        yield claim.model_copy(update=_completed(claim, again)) if again and claim.start < title_end else claim
+
+
 def _completed(claim: Claim, again: Claim) -> dict[str, object]:
     """What a headline leaves out."""
     update: dict[str, object] = {}
     if claim.certainty is Certainty.CLAIMED and again.certainty is not Certainty.DENIED:
         update["certainty"] = again.certainty
-    if claim.time is None:
+    if again.time_start and (claim.time is None or _is_finer(again, claim)):
         update |= {name: getattr(again, name) for name in ("time", "time_start", "time_end", "time_precision")}
     if claim.place is None:
         update |= {"place": again.place, "region": again.region}
@@ -132,24 +152,92 @@ def _completed(claim: Claim, again: Claim) -> dict[str, object]:
     return update
 
 
-def _figure_claims(lead: _Lead, read: _Read) -> Iterator[Claim]:
-    roles = _longest(read.of(Kind.ROLE))
-    nouns = [hit for hit in read.of(Kind.CONCEPT) if hit.name in lead.pack.topic.rule.noun + lead.pack.topic.rule.compound]
+def _is_finer(claim: Claim, than: Claim) -> bool:
+    """`in January and February` of `this year`."""
+    mine, its = (claim.time_start, claim.time_end), (than.time_start, than.time_end)
+    return mine != its and None not in (*mine, *its) and max(*mine) <= its[1] and min(*mine) >= its[0]  # type: ignore[type-var,operator]
+
+
+def _figure_claims(lead: _Lead, read: _Read, event: str | None) -> Iterator[Claim]:
+    topic = lead.pack.topic
+    roles = _distinct(read.of(Kind.ROLE), list(topic.roles))
+    nouns = [hit for hit in read.of(Kind.CONCEPT) if hit.name in topic.rule.noun + topic.rule.compound]
     counts = [figure for figure in read.figures if _counts_people(read, figure, [*roles, *nouns])]
+    # Of one man only what is said: he is too often a part of the story.
+    counts = [figure for figure in counts if figure.value > 1 or roles]
     borders = [read.sentence.start, *(f.end for f in counts)], [*(f.start for f in counts), read.sentence.end]
-    for index, figure in enumerate(counts):
-        own = [role for role in roles if borders[0][index] <= role.start and role.end <= borders[1][index + 1]]
-        at = figure.start, figure.end
-        role = min(own, key=lambda role: read.distance(at, (role.start, role.end)), default=None)
-        if role is not None:
-            yield _figure_claim(lead, read, figure, role)
+    grounds = [(left, right) for left, right in zip(borders[0], borders[1][1:], strict=False)]
+    for figure, ground, role in zip(counts, grounds, _roles(topic, read, counts, grounds, roles), strict=True):
+        found = role or _implied(topic, read, figure, event)
+        planned = _planned(topic, read, ground, figure, found) if found else None
+        if planned or event:
+            yield from _figure_claim(lead, read, figure, planned, topic.roles[planned] if planned else event or "")
 
 
-def _figure_claim(lead: _Lead, read: _Read, figure: Figure, role: Hit) -> Claim:
-    claim = _claim(lead, read, figure, lead.pack.topic.roles[role.name])
-    return claim.model_copy(
-        update={"role": role.name, "value": figure.value, "qualifier": figure.qualifier, "unit": "people"}
-    )
+def _roles(
+    topic: TopicRule, read: _Read, counts: Sequence[Figure], grounds: Sequence[Span], roles: Sequence[Hit]
+) -> list[str | None]:
+    """Each figure's own, from the ground between its neighbours.
+
+    A figure without one takes what its neighbour leaves over ("4,000 of the 11,000 sent are dead"), or shares the
+    neighbour's ("will send 1,000 sappers and 5,000 builders").
+    """
+    near = [[role for role in roles if left <= role.start and role.end <= right] for left, right in grounds]
+    own = [_own(topic, read, figure, some) for figure, some in zip(counts, near, strict=True)]
+    for index in range(len(counts)):
+        if own[index] is None and index and (hit := own[index - 1]) and hit.start < counts[index - 1].start:
+            left_over = [role for role in near[index - 1] if role.end <= counts[index - 1].start and role != hit]
+            own[index] = left_over[-1] if left_over else hit
+    for index in reversed(range(len(counts) - 1)):
+        if own[index] is None and (hit := own[index + 1]) and hit.start > counts[index + 1].end:
+            left_over = [role for role in near[index + 1] if role.start >= hit.end and role != hit]
+            own[index] = left_over[0] if left_over else hit
+    return [_name(topic, read, hit, some) if hit else None for hit, some in zip(own, near, strict=True)]
+
+
+def _own(topic: TopicRule, read: _Read, figure: Figure, near: Sequence[Hit]) -> Hit | None:
+    at = figure.start, figure.end
+    ranked = sorted(near, key=lambda role: read.distance(at, (role.start, role.end)))
+    if not ranked or ranked[0].name not in topic.incidental:
+        return ranked[0] if ranked else None
+    yields_to = topic.incidental[ranked[0].name]
+    events = [hit for hit in read.of(Kind.EVENT) if topic.implied.get(hit.name) in yields_to]
+    implied = [replace(hit, name=topic.implied[hit.name]) for hit in events]
+    others = [role for role in (*ranked, *implied) if role.name in yields_to and read.is_beside(at, role)]
+    return others[0] if others else ranked[0]
+
+
+def _name(topic: TopicRule, read: _Read, role: Hit, near: Sequence[Hit]) -> str:
+    """Of two roles side by side, the one that they make together."""
+    beside = {
+        other.name for other in near if max(other.start - role.end, role.start - other.end) <= _TOGETHER
+    }
+    return next((name for name, parts in topic.together.items() if role.name in parts and beside >= {*parts}), role.name)
+
+
+def _implied(topic: TopicRule, read: _Read, figure: Figure, event: str | None) -> str | None:
+    """That of the nearest event; at the beginning, of the story's."""
+    told = [hit for hit in read.of(Kind.EVENT) if hit.name in topic.implied]
+    at = figure.start, figure.end
+    nearest = min(told, key=lambda hit: read.distance(at, (hit.start, hit.end)), default=None)
+    told_here = nearest.name if nearest else event if read.index <= _UPFRONT else None
+    return topic.implied.get(told_here or "")
+
+
+def _planned(topic: TopicRule, read: _Read, ground: Span, figure: Figure, role: str) -> str:
+    left, right = read.clause(figure.start, figure.end)
+    left, right = max(left, ground[0]), min(right, ground[1])
+    ahead = any(left <= mark.start and mark.end <= right for mark in read.sentence.of("planned"))
+    return topic.planned.get(role, role) if ahead else role
+
+
+def _figure_claim(lead: _Lead, read: _Read, figure: Figure, role: str | None, kind: str) -> Iterator[Claim]:
+    """A range states two: the least and the most."""
+    claim = _claim(lead, read, figure, kind)
+    said = {"role": role, "value": figure.value, "qualifier": figure.qualifier, "unit": "people"}
+    yield claim.model_copy(update=said)
+    if figure.most:
+        yield claim.model_copy(update=said | {"value": figure.most, "qualifier": Qualifier.UP_TO.value})
 
 
 def _claim(lead: _Lead, read: _Read, at: Hit | Figure, kind: str) -> Claim:
@@ -174,16 +262,21 @@ def _claim(lead: _Lead, read: _Read, at: Hit | Figure, kind: str) -> Claim:
     )
 
 
-def _longest(roles: Sequence[Hit]) -> list[Hit]:
-    """Without those inside a longer one: "killed" in "killed or wounded"."""
-    return [role for role in roles if not any(role != other and role.within(other) for other in roles)]
+def _distinct(roles: Sequence[Hit], order: Sequence[str]) -> list[Hit]:
+    """Without those inside a longer one: "killed" in "killed or wounded". Of two that are one word, the first in order."""
+    ranked = sorted(roles, key=lambda role: (role.start - role.end, order.index(role.name)))
+    kept: list[Hit] = []
+    for role in ranked:
+        if not any(role.within(other) for other in kept):
+            kept.append(role)
+    return sorted(kept, key=lambda role: role.start)
 
 
 def _counts_people(read: _Read, figure: Figure, nouns: Sequence[Hit]) -> bool:
     """A word for people comes next, before any for things; or the clause ends, and what is counted was named before."""
     if figure.personal:
         return True
-    left, right = read.clause(figure.start, figure.end)
+    right = read.stretch(figure.end, past_figures=True)
     reach = min(right, figure.end + _UNIT_REACH)
     things = [mark.start for mark in read.sentence.of("things", "units") if figure.end <= mark.start < reach]
     people = [noun.start for noun in nouns if figure.end <= noun.start < reach]
@@ -204,10 +297,11 @@ def _place(lead: _Lead, read: _Read, span: Span) -> str | None:
 
 def _speaker(lead: _Lead, read: _Read, span: Span) -> str | None:
     """Who reports in this sentence; else in those before, the nearest first; else in those after."""
-    order = [read, *reversed(lead.sentences[: read.index]), *lead.sentences[read.index + 1 :]]
-    if read.index == 0:
-        order = [*lead.sentences]
-    named = [(found, strength) for sentence in order for found, strength in _speakers(lead, sentence, span)]
+    here = _speakers(lead, read, span)
+    if here and here[0][1] >= 2 and (here[0][1] >= 3 or read.index):
+        return here[0][0]
+    others = [*reversed(lead.sentences[: read.index]), *lead.sentences[read.index + 1 :]]
+    named = [*here, *(found for sentence in others for found in _speakers(lead, sentence, span))]
     for least in (3, 2, 1):
         if found := next((name for name, strength in named if strength >= least), None):
             return found
@@ -215,7 +309,7 @@ def _speaker(lead: _Lead, read: _Read, span: Span) -> str | None:
 
 
 def _speakers(lead: _Lead, read: _Read, span: Span) -> list[tuple[str, int]]:
-    """The strongest and nearest first: 3 reports and is no outlet, 2 is an outlet that reports, 1 is only named."""
+    """The strongest and nearest first: 3 or 4 reports and is no outlet, 2 is an outlet that reports, 1 is only named."""
     here = [hit for hit in read.of(Kind.SPEAKER)]
     ranked = [(hit, _strength(lead, read, hit)) for hit in here]
     ranked.sort(key=lambda found: (-found[1], read.distance(span, (found[0].start, found[0].end))))
@@ -224,7 +318,14 @@ def _speakers(lead: _Lead, read: _Read, span: Span) -> list[tuple[str, int]]:
 
 def _strength(lead: _Lead, read: _Read, hit: Hit) -> int:
     outlet = lead.pack.speakers.get(hit.name) in (SpeakerClass.OUTLET, None) and bool(lead.pack.speakers)
-    return (2 if outlet else 3) if _reports(read, hit) else 1
+    if not _reports(read, hit):
+        return 1
+    return 2 if outlet else 3 + _is_beside_said(read, hit)
+
+
+def _is_beside_said(read: _Read, hit: Hit) -> bool:
+    at = hit.start, hit.end
+    return any(read.distance(at, (mark.start, mark.end)) <= 1 for mark in read.sentence.of("said"))
 
 
 def _reports(read: _Read, hit: Hit) -> bool:
@@ -234,24 +335,25 @@ def _reports(read: _Read, hit: Hit) -> bool:
         or re.search(r"[-–—|:]\s$|\s[-–—]$", text[max(0, hit.start - 3) : hit.start])
     ):
         return True
-    return any(
-        read.distance((hit.start, hit.end), (mark.start, mark.end)) <= _SAID_REACH for mark in sentence.of("said")
-    )
+    said = sentence.of("said")
+    closing = bool(said) and sentence.end - said[-1].end <= _CLOSING_REACH
+    return closing or any(read.distance((hit.start, hit.end), (mark.start, mark.end)) <= _SAID_REACH for mark in said)
 
 
 def _time(read: _Read, span: Span) -> Time | None:
     """The nearest of the clause that does not tell when it was said."""
-    left, right = read.clause(*span)
+    left, _ = read.clause(*span)
+    right = read.stretch(span[1])
     own = [time for time in read.times if left <= time.start and time.end <= right and not _is_of_saying(read, time)]
     return min(own, key=lambda time: read.distance(span, (time.start, time.end)), default=None)
 
 
 def _is_of_saying(read: _Read, time: Time) -> bool:
-    """A day beside a word of reporting or a speaker; of longer times, only one right beside the word."""
-    daily = time.interval is None or time.interval.precision is Precision.DAY
-    reach = _SAID_REACH if daily else 3
-    beside: list[Hit | Mark] = [*read.sentence.of("said"), *(read.of(Kind.SPEAKER) if daily else ())]
-    return any(read.distance((time.start, time.end), (mark.start, mark.end)) <= reach for mark in beside)
+    """A day beside a word of reporting or a speaker."""
+    if time.interval and time.interval.precision is not Precision.DAY:
+        return False
+    beside: list[Hit | Mark] = [*read.sentence.of("said"), *read.of(Kind.SPEAKER)]
+    return any(read.distance((time.start, time.end), (mark.start, mark.end)) <= _SAID_REACH for mark in beside)
 
 
 def _certainty(read: _Read, span: Span, *, event: bool) -> Certainty:

@@ -7,6 +7,7 @@ Years, dates, ordinals, model numbers and measures are no counts. What the words
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from services.classifier.lexicon import Mark, Qualifier, Sentence
 from services.classifier.text import is_cjk
@@ -31,45 +32,53 @@ class Number:
     end: int
     plain: bool = False
     vague: bool = False
+    spoken: bool = False
     scale: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`value`, and where its number stands, in code points. `qualifier` is about, over, up_to or None."""
+    """`value`, and where its number stands, in code points. `qualifier` is about, over, up_to or None.
+
+    `most` is the upper end of a range. `personal`: what follows says that people are counted.
+    """
 
     value: float
     qualifier: str | None
     start: int
     end: int
     personal: bool = False
+    most: float | None = None
 
 
 def read_numbers(sentence: Sentence) -> tuple[Number, ...]:
     """In order of appearance. Words of one number are one: `two hundred thousand`, `1만1천`."""
-    return tuple(
-        number for run in _runs(sentence) if (number := _compose(sentence, run)) is not None
-    )
+    return tuple(number for run in _runs(sentence) if (number := _compose(sentence, run)) is not None)
 
 
 def read_figures(sentence: Sentence, numbers: Sequence[Number]) -> tuple[Figure, ...]:
-    """Those numbers that may count. A range becomes two: the least and the most."""
-    counts = [number for number in numbers if number.value and _may_count(sentence, number)]
+    """Those numbers that may count."""
     found: list[Figure] = []
-    for index, number in enumerate(counts):
-        before, after = counts[index - 1] if index else None, counts[index + 1] if index + 1 < len(counts) else None
+    ended = sentence.start
+    for number, after in zip_longest(numbers, numbers[1:]):
+        if number.start < ended or not number.value:
+            continue
         if after and _is_range(sentence, number, after):
-            found.append(_figure(sentence, _scaled(number, after), after.end, Qualifier.OVER))
-        elif before and _is_range(sentence, before, number):
-            found.append(_figure(sentence, number, number.end, Qualifier.UP_TO))
+            least = _scaled(number, after).value
+            number = replace(after, value=least, start=number.start)
+            most = after.value
         else:
-            found.append(_figure(sentence, number, number.end, None))
+            most = None
+        if _may_count(sentence, number):
+            found.append(_figure(sentence, number, most))
+            ended = number.end
     return tuple(found)
 
 
-def _figure(sentence: Sentence, number: Number, end: int, of_range: Qualifier | None) -> Figure:
-    qualifier = of_range.value if of_range else _qualifier(sentence, number)
-    return Figure(number.value or 0.0, qualifier, number.start, number.end, _counts_people(sentence, end))
+def _figure(sentence: Sentence, number: Number, most: float | None) -> Figure:
+    qualifier = Qualifier.OVER.value if most else _qualifier(sentence, number)
+    personal = _counts_people(sentence, number.end)
+    return Figure(number.value or 0.0, qualifier, number.start, number.end, personal, most)
 
 
 def _runs(sentence: Sentence) -> Iterator[list[Mark]]:
@@ -79,26 +88,34 @@ def _runs(sentence: Sentence) -> Iterator[list[Mark]]:
         for found in _NUMBER.finditer(sentence.text, sentence.start, sentence.end)
     ]
     run: list[Mark] = []
-    end = sentence.start
-    for mark in sorted([*digits, *sentence.of("numbers", "scales", "vague")], key=lambda mark: (mark.start, -mark.end)):
-        joins = bool(run) and _joins(sentence, run, mark)
-        if mark.start < end and not (joins and mark.kind == "scales"):
+    for mark in _alternatives([*digits, *sentence.of("numbers", "scales", "vague")]):
+        end = run[-1].end if run else sentence.start
+        same = bool(run) and mark.start == run[-1].start
+        joins = bool(run) and not same and _joins(sentence, run, mark)
+        if mark.start < end or (mark.kind == "scales" and not joins and _stands_alone(sentence, mark)):
             continue
         if run and not joins:
             yield run
             run = []
-        if mark.kind == "vague" and joins:
-            mark = replace(mark, kind="scales")
-        run.append(mark)
-        end = mark.end
+        run.append(replace(mark, kind="scales") if joins and mark.kind == "vague" else mark)
     if run:
         yield run
+
+
+def _alternatives(marks: list[Mark]) -> list[Mark]:
+    """In order. Of one word, its reading as a factor comes first: it is taken only where it multiplies something."""
+    return sorted(marks, key=lambda mark: (mark.start, mark.kind != "scales", -mark.end))
+
+
+def _stands_alone(sentence: Sentence, mark: Mark) -> bool:
+    """A factor without a number is one in scripts without spaces only: `千人`."""
+    return not is_cjk(sentence.text[mark.start])
 
 
 def _joins(sentence: Sentence, run: list[Mark], mark: Mark) -> bool:
     last = run[-1]
     gap = sentence.between(last.end, mark.start)
-    if gap not in _GAPS or last.kind == "vague":
+    if mark.start < last.end or gap not in _GAPS or last.kind == "vague":
         return False
     if mark.kind in ("scales", "vague"):
         return float(mark.value) >= 10 and (last.kind != "scales" or float(last.value) < float(mark.value) or gap == "")
@@ -117,14 +134,13 @@ def _compose(sentence: Sentence, run: list[Mark]) -> Number | None:
     first, last = run[0], run[-1]
     spoken = all(mark.kind != "digits" for mark in run)
     glued = is_cjk(sentence.text[first.start])
-    if first.kind == "scales" and not (glued and float(first.value) >= 10):
-        return None
     if spoken and glued and not _is_counted(sentence, last.end):
         return None
     if len(run) == 1 and first.kind == "digits":
         return Number(_read(first.value), first.start, first.end, plain=first.value.isdigit())
     scale = next((int(mark.value) for mark in reversed(run) if mark.kind == "scales"), 1)
-    return Number(round(_sum(run), 3), first.start, last.end, vague=first.kind == "vague", scale=scale)
+    vague = first.kind == "vague"
+    return Number(round(_sum(run), 3), first.start, last.end, vague=vague, spoken=spoken, scale=scale)
 
 
 def _sum(run: list[Mark]) -> float:
@@ -152,6 +168,10 @@ def _read(written: str, *, scaled: bool = False) -> float | None:
 
 def _may_count(sentence: Sentence, number: Number) -> bool:
     text = sentence.text
+    if number.spoken and number.value == 1:  # in most languages an article, or "one of them"
+        return False
+    if any(mark.start < number.end and number.end <= mark.end for mark in sentence.of("things")):  # "four in ten"
+        return False
     if _NO_COUNT.match(text, number.end) or _MONEY.search(text, max(0, number.start - 2), number.start):
         return False
     if number.plain and number.value and (1900 <= number.value < 2000 or 2000 < number.value < 2100):

@@ -70,6 +70,7 @@ class Grammar(Model):
 
     clauses: Annotated[Forms, Field(description="where a clause ends, beside punctuation")] = ()
     certainty: Annotated[dict[Certainty, Forms], Field(description="confirmed, denied, possible → words")] = {}
+    planned: Annotated[Forms, Field(description="what is said in this clause has not happened yet")] = ()
     negations: Annotated[Forms, Field(description="right before an event: it is denied")] = ()
     said: Annotated[Forms, Field(description="words of reporting")] = ()
 

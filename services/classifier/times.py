@@ -12,12 +12,14 @@ from enum import StrEnum
 
 from services.classifier.figures import Number
 from services.classifier.lexicon import Mark, Part, Season, Sentence, Unit
+from services.classifier.text import is_cjk
 
 _KINDS = (
     "months", "weekdays", "days", "units", "calendar", "seasons", "weekend", "parts", "ordinals", "relative", "last", "this", "next",
     "ago", "since", "until",
 )  # fmt: skip
 _ANCHORS = frozenset({"months", "weekdays", "days", "calendar", "seasons", "weekend", "length", "units", "year"})
+_DAILY = frozenset({"days", "date", "weekdays", "calendar"})
 _MOST = 1000  # units; more is no time that news would tell
 _SEASON_MONTHS = {Season.SPRING: 3, Season.SUMMER: 6, Season.AUTUMN: 9, Season.WINTER: 12}
 
@@ -87,7 +89,8 @@ class _Said:
 def read_times(sentence: Sentence, numbers: Sequence[Number], published: date | None) -> tuple[Time, ...]:
     """In order of appearance."""
     found = []
-    for run in _runs(sentence, _words(sentence, numbers)):
+    for words in _runs(sentence, _words(sentence, numbers)):
+        run = _without_trailing(sentence, words)
         said = _said(run)
         if _tells(said):
             found.append(Time(run[0].start, run[-1].end, resolve(said, published) if published else None))
@@ -116,18 +119,23 @@ def _outermost(marks: list[Mark]) -> list[Mark]:
 def _with_number(sentence: Sentence, words: list[_Word], number: Number) -> list[_Word]:
     if number.value is None or number.vague:
         return words
-    for index, word in enumerate(words):
-        after = number.end <= word.start <= number.end + 1 and sentence.between(number.end, word.start) in ("", " ", "\u00a0")
-        before = word.kind == "calendar" and word.end <= number.start <= word.end + 1
-        if after and word.kind == "units":
-            length = _Word("length", word.value, number.start, word.end, number.value)
-            return [*words[:index], length, *words[index + 1 :]]
-        if (after or before) and word.kind == "calendar":
-            named = _Word("calendar", word.value, min(number.start, word.start), max(number.end, word.end), number.value)
-            return [*words[:index], named, *words[index + 1 :]]
-    if number.plain and 1900 <= number.value < 2100 and number.end - number.start == 4:
+    if number.plain and not _counts(sentence, number) and 1900 <= number.value < 2100 and number.end - number.start == 4:
         return [*words, _Word("year", "year", number.start, number.end, number.value)]
+    beside = sorted(
+        (word for word in words if word.kind in ("units", "calendar") and not word.number and _touch(sentence, number, word)),
+        key=lambda word: word.start < number.start,
+    )
+    for word in beside:
+        if word.kind == "calendar" or word.start >= number.end:
+            kind = "length" if word.kind == "units" else "calendar"
+            start, end = min(number.start, word.start), max(number.end, word.end)
+            return [*(other for other in words if other != word), _Word(kind, word.value, start, end, number.value)]
     return words
+
+
+def _touch(sentence: Sentence, number: Number, word: _Word) -> bool:
+    gap = sentence.between(min(number.end, word.end), max(number.start, word.start))
+    return gap in ("", " ", "\u00a0") and (number.end <= word.start or word.end <= number.start)
 
 
 def _days_of_months(sentence: Sentence, words: list[_Word], numbers: Sequence[Number]) -> list[_Word]:
@@ -160,12 +168,20 @@ def _counts(sentence: Sentence, number: Number) -> bool:
 def _runs(sentence: Sentence, words: list[_Word]) -> Iterator[list[_Word]]:
     run: list[_Word] = []
     for word in words:
-        if run and not _are_near(sentence, run[-1].end, word.start):
+        apart = run and (word.kind == "weekend" and any(known.kind in _DAILY for known in run))
+        if run and (apart or not _are_near(sentence, run[-1].end, word.start)):
             yield run
             run = []
         run.append(word)
     if run:
         yield run
+
+
+def _without_trailing(sentence: Sentence, run: list[_Word]) -> list[_Word]:
+    """A preposition after the last word belongs to what follows: `у жовтні до Курська`."""
+    while len(run) > 1 and run[-1].kind in ("since", "until") and not is_cjk(sentence.text[run[-1].start]):
+        run = run[:-1]
+    return run
 
 
 def _are_near(sentence: Sentence, end: int, start: int) -> bool:
