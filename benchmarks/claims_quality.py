@@ -3,8 +3,8 @@
     python -m benchmarks.claims_quality FILE.jsonl [--misses]
 
 Each line of FILE has `lang`, `date`, `title`, `text` and `claims`: `value`, `role`, `qualifier`, `place`, `time`,
-`attribution`, `class`, `certainty`. A list names what is right alike. A claim without a value is the story's main event. A story that the classifier
-holds for irrelevant yields no claims and counts as missed.
+`attribution`, `class`, `certainty`. A list names what is right alike. A claim without a value is the story's main
+event. A story that the classifier holds for irrelevant yields no claims and counts as missed.
 """
 
 import argparse
@@ -89,7 +89,11 @@ def said(claim: Claim) -> dict[str, object]:
     """The aspects of a claim, in the form of a label."""
     time = None
     if claim.time_start and claim.time_end:
-        time = {"start": claim.time_start.isoformat(), "end": claim.time_end.isoformat(), "precision": claim.time_precision}
+        time = {
+            "start": claim.time_start.isoformat(),
+            "end": claim.time_end.isoformat(),
+            "precision": claim.time_precision,
+        }
     return {
         "class": claim.attribution_class and claim.attribution_class.value,
         "certainty": claim.certainty.value,
@@ -125,7 +129,9 @@ def _compare(score: Score, story: Story, label: Label, claims: Sequence[Claim]) 
     found = max((said(claim) for claim in claims), key=lambda each: sum(_is(each[a], b) for a, b in label.said.items()))
     for aspect, expected in label.said.items():
         right = _is(found[aspect], expected)
-        name = f"{story.id} {story.language} {label.value or 'event'} {label.role or ''}: {found[aspect]}, not {expected}"
+        name = (
+            f"{story.id} {story.language} {label.value or 'event'} {label.role or ''}: {found[aspect]}, not {expected}"
+        )
         score.add(aspect, right=right, miss=name)
 
 

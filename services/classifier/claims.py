@@ -5,70 +5,36 @@ another figure: in "of 11,000 sent, about 4,000 are dead" each keeps its own.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.classifier.figures import Figure, read_figures, read_numbers
-from services.classifier.lexicon import Lexicon, Mark, Qualifier, Sentence
+from services.classifier.attribution import speaker_of
+from services.classifier.clauses import Clauses, take_apart
+from services.classifier.figures import Figure
+from services.classifier.intervals import Precision
+from services.classifier.lexicon import Lexicon, Mark, Qualifier
 from services.classifier.scan import Hit, Kind
 from services.classifier.text import Span, sentence_at
-from services.classifier.times import Precision, Time, read_times
+from services.classifier.times import Time
 from shared.models.pack import TopicPack, TopicRule
 from shared.models.topic import Certainty, Claim, SpeakerClass, Tier
 
 SENTENCES = 5  # the title and four more
-_REACH = 3_000  # code points; what stands later in sentences without end is no lead, and would cost its square
+_REACH = 2_000  # code points; what stands later in sentences without end is no lead, and would cost its square
 _UNIT_REACH = 40  # characters from a number to the noun that it counts
-_BREAK = 30  # characters that a clause's end counts for in the distance to a role
 _SAID_REACH = 30  # characters from a word of reporting to who reports, and when
-_CLOSING_REACH = 12  # characters from the verb that closes a sentence, and tells who reported it, to the end
+_DATELINE = 20
 _NEGATION_REACH = 12
 _UPFRONT = 2  # sentences after the title whose figures are the story's own, when nothing else is said of them
 _TOGETHER = 25  # characters between two roles that make a third
 
-_PUNCTUATION = re.compile(r"[,;:—–…、，；：،؛()]|\s-\s|[\"“”«»](?=\s)")
-_HEADLINE_SPEAKER = re.compile(r"\s?[:：]|\s?[\"“«「]|\s?[-–—]\s|、")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One sentence with all that stands in it. `breaks` are the ends of clauses."""
-
-    index: int
-    sentence: Sentence
-    hits: Mapping[Kind, Sequence[Hit]]
-    figures: Sequence[Figure]
-    times: Sequence[Time]
-    breaks: Sequence[Span]
-
-    def of(self, kind: Kind) -> Sequence[Hit]:
-        return self.hits.get(kind, ())
-
-    def clause(self, start: int, end: int) -> Span:
-        left = max((stop for _, stop in self.breaks if stop <= start), default=self.sentence.start)
-        right = min((begin for begin, _ in self.breaks if begin >= end), default=self.sentence.end)
-        return left, right
-
-    def stretch(self, end: int, *, past_figures: bool = False) -> int:
-        """Up to the next figure or punctuation: what is counted may be "Russian and North Korean soldiers"."""
-        ends = [start for start, _ in self.breaks if start >= end and not self.sentence.text[start].isalnum()]
-        ends += [figure.start for figure in self.figures if figure.start >= end and not past_figures]
-        return min(ends, default=self.sentence.end)
-
-    def is_beside(self, span: Span, hit: Hit) -> bool:
-        """In the same clause, or after it without punctuation or a figure between."""
-        return self.clause(*span)[0] <= hit.start and hit.end <= self.stretch(span[1])
-
-    def distance(self, a: Span, b: Span) -> int:
-        """In characters, and more for each clause that ends between the two."""
-        low, high = min(a[1], b[1]), max(a[0], b[0])
-        return max(0, high - low) + _BREAK * sum(low <= start and stop <= high for start, stop in self.breaks)
+_AFTER_DATELINE = re.compile(r"\s?[-–—(]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Lead:
-    sentences: Sequence[_Read]
+    sentences: Sequence[Clauses]
     pack: TopicPack
 
 
@@ -87,36 +53,12 @@ def read_claims(
         by_place.setdefault(sentence_at(spans, hit.start), []).append(hit)
     lead = [(start, min(end, _REACH)) for start, end in spans[:SENTENCES] if start < _REACH]
     read = [
-        _read(index, lexicon.read(text, *span), by_place.get(index, ()), published) for index, span in enumerate(lead)
+        take_apart(index, lexicon.read(text, *span), by_place.get(index, ()), published)
+        for index, span in enumerate(lead)
     ]
     known = _Lead(read, pack)
     figures = [claim for sentence in read for claim in _figure_claims(known, sentence, event)]
     return (*_event_claim(known, event), *_with_details(figures, read[0].sentence.end))
-
-
-def _read(index: int, sentence: Sentence, hits: Sequence[Hit], published: date | None) -> _Read:
-    numbers = read_numbers(sentence)
-    times = read_times(sentence, numbers, published)
-    free = [number for number in numbers if not any(time.start <= number.start < time.end for time in times)]
-    figures = read_figures(sentence, free)
-    by_kind: dict[Kind, list[Hit]] = {}
-    for hit in hits:
-        by_kind.setdefault(hit.kind, []).append(hit)
-    whole = [(hit.start, hit.end) for hit in hits if hit.kind in (Kind.ROLE, Kind.EVENT)]
-    whole += [(time.start, time.end) for time in times] + [(figure.start, figure.end) for figure in figures]
-    return _Read(index, sentence, by_kind, figures, times, _breaks(sentence, whole, times))
-
-
-def _breaks(sentence: Sentence, whole: Sequence[Span], times: Sequence[Time]) -> list[Span]:
-    """Not inside a figure, a time or "killed and wounded"; not after a time that only opens a clause."""
-    found = [found.span() for found in _PUNCTUATION.finditer(sentence.text, sentence.start, sentence.end)]
-    found += [(mark.start, mark.end) for mark in sentence.of("clauses")]
-    opening = {time.end for time in times if time.start - sentence.start <= 4}
-    return sorted(
-        (start, end)
-        for start, end in found
-        if start not in opening and not any(a <= start and end <= b for a, b in whole)
-    )
 
 
 def _event_claim(lead: _Lead, event: str | None) -> tuple[Claim, ...]:
@@ -134,7 +76,9 @@ def _event_claim(lead: _Lead, event: str | None) -> tuple[Claim, ...]:
 def _with_details(claims: Sequence[Claim], title_end: int) -> Iterator[Claim]:
     """A figure of the title with what the text says of the same figure."""
     for claim in claims:
-        again = next((c for c in claims if c.start >= title_end and (c.role, c.value) == (claim.role, claim.value)), None)
+        again = next(
+            (c for c in claims if c.start >= title_end and (c.role, c.value) == (claim.role, claim.value)), None
+        )
         yield claim.model_copy(update=_completed(claim, again)) if again and claim.start < title_end else claim
 
 
@@ -158,7 +102,7 @@ def _is_finer(claim: Claim, than: Claim) -> bool:
     return mine != its and None not in (*mine, *its) and max(*mine) <= its[1] and min(*mine) >= its[0]  # type: ignore[type-var,operator]
 
 
-def _figure_claims(lead: _Lead, read: _Read, event: str | None) -> Iterator[Claim]:
+def _figure_claims(lead: _Lead, read: Clauses, event: str | None) -> Iterator[Claim]:
     topic = lead.pack.topic
     roles = _distinct(read.of(Kind.ROLE), list(topic.roles))
     nouns = [hit for hit in read.of(Kind.CONCEPT) if hit.name in topic.rule.noun + topic.rule.compound]
@@ -175,7 +119,7 @@ def _figure_claims(lead: _Lead, read: _Read, event: str | None) -> Iterator[Clai
 
 
 def _roles(
-    topic: TopicRule, read: _Read, counts: Sequence[Figure], grounds: Sequence[Span], roles: Sequence[Hit]
+    topic: TopicRule, read: Clauses, counts: Sequence[Figure], grounds: Sequence[Span], roles: Sequence[Hit]
 ) -> list[str | None]:
     """Each figure's own, from the ground between its neighbours.
 
@@ -195,7 +139,7 @@ def _roles(
     return [_name(topic, read, hit, some) if hit else None for hit, some in zip(own, near, strict=True)]
 
 
-def _own(topic: TopicRule, read: _Read, figure: Figure, near: Sequence[Hit]) -> Hit | None:
+def _own(topic: TopicRule, read: Clauses, figure: Figure, near: Sequence[Hit]) -> Hit | None:
     at = figure.start, figure.end
     ranked = sorted(near, key=lambda role: read.distance(at, (role.start, role.end)))
     if not ranked or ranked[0].name not in topic.incidental:
@@ -207,15 +151,15 @@ def _own(topic: TopicRule, read: _Read, figure: Figure, near: Sequence[Hit]) -> 
     return others[0] if others else ranked[0]
 
 
-def _name(topic: TopicRule, read: _Read, role: Hit, near: Sequence[Hit]) -> str:
+def _name(topic: TopicRule, read: Clauses, role: Hit, near: Sequence[Hit]) -> str:
     """Of two roles side by side, the one that they make together."""
-    beside = {
-        other.name for other in near if max(other.start - role.end, role.start - other.end) <= _TOGETHER
-    }
-    return next((name for name, parts in topic.together.items() if role.name in parts and beside >= {*parts}), role.name)
+    beside = {other.name for other in near if max(other.start - role.end, role.start - other.end) <= _TOGETHER}
+    return next(
+        (name for name, parts in topic.together.items() if role.name in parts and beside >= {*parts}), role.name
+    )
 
 
-def _implied(topic: TopicRule, read: _Read, figure: Figure, event: str | None) -> str | None:
+def _implied(topic: TopicRule, read: Clauses, figure: Figure, event: str | None) -> str | None:
     """That of the nearest event; at the beginning, of the story's."""
     told = [hit for hit in read.of(Kind.EVENT) if hit.name in topic.implied]
     at = figure.start, figure.end
@@ -224,14 +168,14 @@ def _implied(topic: TopicRule, read: _Read, figure: Figure, event: str | None) -
     return topic.implied.get(told_here or "")
 
 
-def _planned(topic: TopicRule, read: _Read, ground: Span, figure: Figure, role: str) -> str:
+def _planned(topic: TopicRule, read: Clauses, ground: Span, figure: Figure, role: str) -> str:
     left, right = read.clause(figure.start, figure.end)
     left, right = max(left, ground[0]), min(right, ground[1])
     ahead = any(left <= mark.start and mark.end <= right for mark in read.sentence.of("planned"))
     return topic.planned.get(role, role) if ahead else role
 
 
-def _figure_claim(lead: _Lead, read: _Read, figure: Figure, role: str | None, kind: str) -> Iterator[Claim]:
+def _figure_claim(lead: _Lead, read: Clauses, figure: Figure, role: str | None, kind: str) -> Iterator[Claim]:
     """A range states two: the least and the most."""
     claim = _claim(lead, read, figure, kind)
     said = {"role": role, "value": figure.value, "qualifier": figure.qualifier, "unit": "people"}
@@ -240,10 +184,10 @@ def _figure_claim(lead: _Lead, read: _Read, figure: Figure, role: str | None, ki
         yield claim.model_copy(update=said | {"value": figure.most, "qualifier": Qualifier.UP_TO.value})
 
 
-def _claim(lead: _Lead, read: _Read, at: Hit | Figure, kind: str) -> Claim:
+def _claim(lead: _Lead, read: Clauses, at: Hit | Figure, kind: str) -> Claim:
     span = at.start, at.end
     place = _place(lead, read, span)
-    speaker = _speaker(lead, read, span)
+    speaker = speaker_of(lead.sentences, lead.pack.speakers, read, span)
     time = _time(read, span)
     interval = time.interval if time else None
     return Claim(
@@ -263,16 +207,16 @@ def _claim(lead: _Lead, read: _Read, at: Hit | Figure, kind: str) -> Claim:
 
 
 def _distinct(roles: Sequence[Hit], order: Sequence[str]) -> list[Hit]:
-    """Without those inside a longer one: "killed" in "killed or wounded". Of two that are one word, the first in order."""
+    """Without those that a longer one covers: "killed" in "killed or wounded". Of one word, the first in order."""
     ranked = sorted(roles, key=lambda role: (role.start - role.end, order.index(role.name)))
     kept: list[Hit] = []
     for role in ranked:
-        if not any(role.within(other) for other in kept):
+        if not any(role.start < other.end and other.start < role.end for other in kept):
             kept.append(role)
     return sorted(kept, key=lambda role: role.start)
 
 
-def _counts_people(read: _Read, figure: Figure, nouns: Sequence[Hit]) -> bool:
+def _counts_people(read: Clauses, figure: Figure, nouns: Sequence[Hit]) -> bool:
     """A word for people comes next, before any for things; or the clause ends, and what is counted was named before."""
     if figure.personal:
         return True
@@ -286,7 +230,7 @@ def _counts_people(read: _Read, figure: Figure, nouns: Sequence[Hit]) -> bool:
     return not things or min(people) <= min(things)
 
 
-def _place(lead: _Lead, read: _Read, span: Span) -> str | None:
+def _place(lead: _Lead, read: Clauses, span: Span) -> str | None:
     """Of the clause the nearest, else of the sentence, else the title's first; the topic's own ground before others."""
     near = sorted(read.of(Kind.PLACE), key=lambda hit: read.distance(span, (hit.start, hit.end)))
     named = [hit.name for hit in (*near, *lead.sentences[0].of(Kind.PLACE))]
@@ -295,52 +239,7 @@ def _place(lead: _Lead, read: _Read, span: Span) -> str | None:
     return next(iter(core or ours or named), None)
 
 
-def _speaker(lead: _Lead, read: _Read, span: Span) -> str | None:
-    """Who reports in this sentence; else in those before, the nearest first; else in those after."""
-    here = _speakers(lead, read, span)
-    if here and here[0][1] >= 2 and (here[0][1] >= 3 or read.index):
-        return here[0][0]
-    others = [*reversed(lead.sentences[: read.index]), *lead.sentences[read.index + 1 :]]
-    named = [*here, *(found for sentence in others for found in _speakers(lead, sentence, span))]
-    for least in (3, 2, 1):
-        if found := next((name for name, strength in named if strength >= least), None):
-            return found
-    return None
-
-
-def _speakers(lead: _Lead, read: _Read, span: Span) -> list[tuple[str, int]]:
-    """The strongest and nearest first: 3 or 4 reports and is no outlet, 2 is an outlet that reports, 1 is only named."""
-    here = [hit for hit in read.of(Kind.SPEAKER)]
-    ranked = [(hit, _strength(lead, read, hit)) for hit in here]
-    ranked.sort(key=lambda found: (-found[1], read.distance(span, (found[0].start, found[0].end))))
-    return [(hit.name, strength) for hit, strength in ranked]
-
-
-def _strength(lead: _Lead, read: _Read, hit: Hit) -> int:
-    outlet = lead.pack.speakers.get(hit.name) in (SpeakerClass.OUTLET, None) and bool(lead.pack.speakers)
-    if not _reports(read, hit):
-        return 1
-    return 2 if outlet else 3 + _is_beside_said(read, hit)
-
-
-def _is_beside_said(read: _Read, hit: Hit) -> bool:
-    at = hit.start, hit.end
-    return any(read.distance(at, (mark.start, mark.end)) <= 1 for mark in read.sentence.of("said"))
-
-
-def _reports(read: _Read, hit: Hit) -> bool:
-    text, sentence = read.sentence.text, read.sentence
-    if read.index == 0 and (
-        _HEADLINE_SPEAKER.match(text, hit.end)
-        or re.search(r"[-–—|:]\s$|\s[-–—]$", text[max(0, hit.start - 3) : hit.start])
-    ):
-        return True
-    said = sentence.of("said")
-    closing = bool(said) and sentence.end - said[-1].end <= _CLOSING_REACH
-    return closing or any(read.distance((hit.start, hit.end), (mark.start, mark.end)) <= _SAID_REACH for mark in said)
-
-
-def _time(read: _Read, span: Span) -> Time | None:
+def _time(read: Clauses, span: Span) -> Time | None:
     """The nearest of the clause that does not tell when it was said."""
     left, _ = read.clause(*span)
     right = read.stretch(span[1])
@@ -348,15 +247,17 @@ def _time(read: _Read, span: Span) -> Time | None:
     return min(own, key=lambda time: read.distance(span, (time.start, time.end)), default=None)
 
 
-def _is_of_saying(read: _Read, time: Time) -> bool:
-    """A day beside a word of reporting or a speaker."""
+def _is_of_saying(read: Clauses, time: Time) -> bool:
+    """A day in the dateline, or beside a word of reporting or a speaker."""
     if time.interval and time.interval.precision is not Precision.DAY:
         return False
+    if time.start - read.sentence.start <= _DATELINE and _AFTER_DATELINE.match(read.sentence.text, time.end):
+        return True
     beside: list[Hit | Mark] = [*read.sentence.of("said"), *read.of(Kind.SPEAKER)]
     return any(read.distance((time.start, time.end), (mark.start, mark.end)) <= _SAID_REACH for mark in beside)
 
 
-def _certainty(read: _Read, span: Span, *, event: bool) -> Certainty:
+def _certainty(read: Clauses, span: Span, *, event: bool) -> Certainty:
     """Of the clause alone: "may be temporary" in the next one says nothing about this."""
     left, right = read.clause(*span)
     marks = [mark for mark in read.sentence.marks if left <= mark.start and mark.end <= right]
@@ -364,14 +265,18 @@ def _certainty(read: _Read, span: Span, *, event: bool) -> Certainty:
     said = {mark.value for mark in marks if mark.kind == "certainty" and not _is_negated(read, mark)}
     if event and _is_negated(read, span):
         return Certainty.DENIED
-    return next((c for c in (Certainty.DENIED, Certainty.CONFIRMED, Certainty.POSSIBLE) if c.value in said), Certainty.CLAIMED)
+    return next(
+        (c for c in (Certainty.DENIED, Certainty.CONFIRMED, Certainty.POSSIBLE) if c.value in said), Certainty.CLAIMED
+    )
 
 
-def _is_negated(read: _Read, at: Mark | Span) -> bool:
+def _is_negated(read: Clauses, at: Mark | Span) -> bool:
     """A "not" right before it, and not a part of it: "not been seen" is an event by itself."""
     start, end = (at.start, at.end) if isinstance(at, Mark) else at
     return any(
-        mark.end <= start and start - mark.end <= _NEGATION_REACH and not read.sentence.text[mark.end : start].strip(" ")
+        mark.end <= start
+        and start - mark.end <= _NEGATION_REACH
+        and not read.sentence.text[mark.end : start].strip(" ")
         for mark in read.sentence.of("negations")
         if mark.end <= start or mark.start >= end
     )

@@ -25,7 +25,7 @@ _REACH = 4  # characters between a number and a qualifier or counter, apart from
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`value` is None for a decimal that counts nothing. `scale` is the last factor read, `plain` is for bare digits."""
+    """`value` is None for a decimal that counts nothing. `scale` is the last factor, `plain` is for bare digits."""
 
     value: float | None
     start: int
@@ -34,6 +34,11 @@ class Number:
     vague: bool = False
     spoken: bool = False
     scale: int = 1
+
+    @property
+    def is_year(self) -> bool:
+        """Whether it may be one."""
+        return self.plain and self.value is not None and 1900 <= self.value < 2100 and self.end - self.start == 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +68,11 @@ def read_figures(sentence: Sentence, numbers: Sequence[Number]) -> tuple[Figure,
     for number, after in zip_longest(numbers, numbers[1:]):
         if number.start < ended or not number.value:
             continue
-        if after and _is_range(sentence, number, after):
-            least = _scaled(number, after).value
-            number = replace(after, value=least, start=number.start)
-            most = after.value
-        else:
-            most = None
-        if _may_count(sentence, number):
-            found.append(_figure(sentence, number, most))
-            ended = number.end
+        ranges = after is not None and _is_range(sentence, number, after)
+        whole = replace(after, value=_scaled(number, after).value, start=number.start) if ranges else number
+        if _may_count(sentence, whole):
+            found.append(_figure(sentence, whole, after.value if ranges else None))
+            ended = whole.end
     return tuple(found)
 
 
@@ -115,19 +116,26 @@ def _stands_alone(sentence: Sentence, mark: Mark) -> bool:
 def _joins(sentence: Sentence, run: list[Mark], mark: Mark) -> bool:
     last = run[-1]
     gap = sentence.between(last.end, mark.start)
-    if mark.start < last.end or gap not in _GAPS or last.kind == "vague":
+    if mark.start < last.end or last.kind == "vague":
         return False
+    if gap not in _GAPS:
+        spoken = mark.kind == "numbers" and last.kind != "digits" and _is_plus(sentence, last.end, mark.start)
+        return spoken and float(mark.value) < _magnitude(float(last.value))
     if mark.kind in ("scales", "vague"):
         return float(mark.value) >= 10 and (last.kind != "scales" or float(last.value) < float(mark.value) or gap == "")
     value, before = _read(mark.value) or 0, _read(last.value) or 0
     if last.kind == "scales":
-        return value < before and (gap == "" or mark.kind == "numbers")
+        return value < before and (gap == "" or mark.kind == "numbers" or is_cjk(sentence.text[last.start]))
     return mark.kind == last.kind == "numbers" and before >= 20 and before % 10 == 0 and value < _magnitude(before)
 
 
 def _magnitude(value: float) -> float:
     """Of 20: 10; of 300: 100; of 2,000: 1,000."""
-    return next(power for power in (1000, 100, 10) if value >= power and value % power == 0)
+    return next((power for power in (1000, 100, 10) if value >= power and value % power == 0), 0)
+
+
+def _is_plus(sentence: Sentence, end: int, start: int) -> bool:
+    return start - end <= 6 and any((mark.start, mark.end) == (end + 1, start - 1) for mark in sentence.of("plus"))
 
 
 def _compose(sentence: Sentence, run: list[Mark]) -> Number | None:
@@ -174,9 +182,8 @@ def _may_count(sentence: Sentence, number: Number) -> bool:
         return False
     if _NO_COUNT.match(text, number.end) or _MONEY.search(text, max(0, number.start - 2), number.start):
         return False
-    if number.plain and number.value and (1900 <= number.value < 2000 or 2000 < number.value < 2100):
-        if number.end - number.start == 4 and not _follows(sentence, number.end, "people"):
-            return False
+    if number.is_year and number.value != 2000 and not _follows(sentence, number.end, "people"):
+        return False
     ordinal = any(mark.end == number.start for mark in sentence.of("ordinal_before")) or any(
         mark.start - number.end in (0, 1) and (mark.start == number.end or text[number.end] == "-")
         for mark in sentence.of("ordinal_after")
@@ -203,10 +210,8 @@ def _next(sentence: Sentence, end: int, *kinds: str) -> Mark | None:
     """The longest of those that begin right here, if it is one of `kinds`: a counter may begin as a unit does."""
     near = [
         mark
-        for mark in sentence.marks
-        if end <= mark.start <= end + 1
-        and sentence.between(end, mark.start) in _GAPS
-        and mark.kind in ("people", "units", "calendar", "things", "after")
+        for mark in sentence.of("people", "units", "calendar", "things", "after")
+        if end <= mark.start <= end + 1 and sentence.between(end, mark.start) in _GAPS
     ]
     longest = max(near, key=lambda mark: mark.end - mark.start, default=None)
     return longest if longest and longest.kind in kinds else None

@@ -5,7 +5,7 @@ a capitalised word (May, but not may), and `form|ahead` only where `ahead` follo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -20,6 +20,7 @@ from shared.models.pack import Forms
 from shared.models.topic import Certainty
 
 _LONGEST_PREFIX = 4
+_MOST = 48  # forms of a kind in a sentence; what has more is a list
 
 
 class Qualifier(StrEnum):
@@ -57,11 +58,12 @@ class Grammar(Model):
     prefixes: Annotated[Forms, Field(description="what may be glued before any form, as Arabic's `wa`")] = ()
     links: Annotated[Forms, Field(description="small words that may stand inside a time or before a number")] = ()
 
-    numbers: Annotated[dict[int, Forms], Field(description="value → words")] = {}
-    scales: Annotated[dict[int, Forms], Field(description="factor → words: thousand")] = {}
-    vague: Annotated[dict[int, Forms], Field(description="the least that is meant → words: hundreds")] = {}
-    before: Annotated[dict[Qualifier, Forms], Field(description="qualifiers before a number")] = {}
-    after: Annotated[dict[Qualifier, Forms], Field(description="qualifiers after a number")] = {}
+    numbers: Mapping[int, Forms] = Field(default_factory=dict, description="value → words")
+    plus: Annotated[Forms, Field(description="inside a number: one hundred *and* fifty")] = ()
+    scales: Mapping[int, Forms] = Field(default_factory=dict, description="factor → words: thousand")
+    vague: Mapping[int, Forms] = Field(default_factory=dict, description="the least that is meant → words: hundreds")
+    before: Mapping[Qualifier, Forms] = Field(default_factory=dict, description="qualifiers before a number")
+    after: Mapping[Qualifier, Forms] = Field(default_factory=dict, description="qualifiers after a number")
     to: Annotated[Forms, Field(description="between the ends of a range")] = ()
     people: Annotated[Forms, Field(description="right after a number: it counts people")] = ()
     things: Annotated[Forms, Field(description="right after a number: it counts no people")] = ()
@@ -69,21 +71,21 @@ class Grammar(Model):
     ordinal_after: Forms = ()
 
     clauses: Annotated[Forms, Field(description="where a clause ends, beside punctuation")] = ()
-    certainty: Annotated[dict[Certainty, Forms], Field(description="confirmed, denied, possible → words")] = {}
+    certainty: Mapping[Certainty, Forms] = Field(default_factory=dict, description="confirmed, denied, … → words")
     planned: Annotated[Forms, Field(description="what is said in this clause has not happened yet")] = ()
     negations: Annotated[Forms, Field(description="right before an event: it is denied")] = ()
     said: Annotated[Forms, Field(description="words of reporting")] = ()
 
     months: Annotated[tuple[Forms, ...], Field(min_length=12, max_length=12)]
     weekdays: Annotated[tuple[Forms, ...], Field(min_length=7, max_length=7, description="from Monday")]
-    days: Annotated[dict[int, Forms], Field(description="days from today → words: -1 is yesterday")] = {}
-    units: Annotated[dict[Unit, Forms], Field(description="with a number, a length of time")] = {}
-    calendar: Annotated[dict[Unit, Forms], Field(description="beside a number, its name: `10月` is October")] = {}
-    relative: Annotated[dict[str, Forms], Field(description="`-1 year` → one word for it: vlani")] = {}
-    seasons: dict[Season, Forms] = {}
+    days: Mapping[int, Forms] = Field(default_factory=dict, description="days from today → words: -1 is yesterday")
+    units: Mapping[Unit, Forms] = Field(default_factory=dict, description="with a number, a length of time")
+    calendar: Mapping[Unit, Forms] = Field(default_factory=dict, description="beside a number, its name: `10月`")
+    relative: Mapping[str, Forms] = Field(default_factory=dict, description="`-1 year` → one word for it: vlani")
+    seasons: Mapping[Season, Forms] = Field(default_factory=dict)
     weekend: Forms = ()
-    parts: Annotated[dict[Part, Forms], Field(description="begin, mid, end → words")] = {}
-    ordinals: Annotated[dict[int, Forms], Field(description="first, second … week or quarter")] = {}
+    parts: Mapping[Part, Forms] = Field(default_factory=dict, description="begin, mid, end → words")
+    ordinals: Mapping[int, Forms] = Field(default_factory=dict, description="first, second … week or quarter")
     last: Annotated[Forms, Field(description="beside a unit, weekday or season: the one before")] = ()
     this: Forms = ()
     next: Forms = ()
@@ -109,10 +111,16 @@ class Sentence:
     text: str
     start: int
     end: int
-    marks: tuple[Mark, ...]
+    by_kind: Mapping[str, tuple[Mark, ...]]
 
-    def of(self, *kinds: str) -> list[Mark]:
-        return [mark for mark in self.marks if mark.kind in kinds]
+    def of(self, *kinds: str) -> Sequence[Mark]:
+        if len(kinds) == 1:
+            return self.by_kind.get(kinds[0], ())
+        return sorted((mark for kind in kinds for mark in self.by_kind.get(kind, ())), key=lambda mark: mark.start)
+
+    @property
+    def marks(self) -> list[Mark]:
+        return sorted((mark for marks in self.by_kind.values() for mark in marks), key=lambda mark: mark.start)
 
     def between(self, end: int, start: int) -> str:
         return self.text[end:start]
@@ -154,7 +162,13 @@ class Lexicon:
                 first, last = folded.original(at, max(at + 1, rest.end()))
                 if not form.capital or part[first].isupper():
                     marks.append(Mark(form.kind, form.value, start + first, start + last))
-        return Sentence(text, start, end, tuple(_longest(marks)))
+        kept: dict[str, list[Mark]] = {}
+        for mark in _longest(marks):
+            of_kind = kept.setdefault(mark.kind, [])
+            if len(of_kind) < _MOST:
+                of_kind.append(mark)
+        by_kind = {kind: tuple(marks) for kind, marks in kept.items()}
+        return Sentence(text, start, end, by_kind)
 
     def _begins(self, text: str, at: int) -> bool:
         if at == 0 or not (is_word(text[at]) and is_word(text[at - 1])):
@@ -179,7 +193,7 @@ def _forms(grammar: Grammar) -> Iterator[_Form]:
         held = getattr(grammar, kind)
         if kind in ("language", "prefixes"):
             continue
-        if isinstance(held, dict):
+        if isinstance(held, Mapping):
             named = [(str(getattr(name, "value", name)), forms) for name, forms in held.items()]
         elif kind in ("months", "weekdays"):
             named = [(str(place), forms) for place, forms in enumerate(held, start=1)]
@@ -192,7 +206,7 @@ def _forms(grammar: Grammar) -> Iterator[_Form]:
 def _compile(kind: str, value: str, written: str) -> _Form:
     body, _, ahead = written.partition("|")
     key, *tails = fold(body).text.split("*")
-    ending = "" if is_cjk(body[-1]) or not is_word(body[-1]) else r"(?!\w)"
+    ending = "" if is_cjk(body[-1]) or not is_word(body[-1]) else r"(?!\w)" if body[-1].isdigit() else r"(?![^\W\d])"
     follows = f"(?={re.escape(fold(ahead).text)})" if ahead else ""
     # Bounded, so that no text costs more than its length.
     rest = "".join(rf"\w{{0,24}}{re.escape(tail)}" for tail in tails) + ending + follows

@@ -60,9 +60,7 @@ class Topic:
         verdict = self._verdict(text, parts)
         event = self.pack.topic.events.get(verdict.event or "")
         claims = (
-            read_claims(
-                text.text, text.sentences, hits, text.lexicon, self.pack, verdict.event, text.published
-            )
+            read_claims(text.text, text.sentences, hits, text.lexicon, self.pack, verdict.event, text.published)
             if verdict.relevant
             else ()
         )
@@ -192,9 +190,10 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
 class Matcher:
     """Every pack, compiled. Safe to share between threads."""
 
-    def __init__(self, packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon]) -> None:
+    def __init__(self, packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> None:
+        """`lexicons`: language → how its numbers and times are said; without it, claims know digits only."""
         self.topics = tuple(Topic(pack) for pack in packs)
-        self._lexicons = lexicons
+        self._lexicons = lexicons or {}
         self._digits_only = Lexicon()
         self._scanner = Scanner(packs)
 
@@ -204,11 +203,13 @@ class Matcher:
 
     def classify(self, entry: Entry, now: datetime) -> Classification:
         text = f"{entry.title}\n{entry.summary}"
-        return Classification(entry_id=entry.id, classified_at=now, matches=self.match(text, entry.language, (entry.published or now).date()))
+        return Classification(
+            entry_id=entry.id,
+            classified_at=now,
+            matches=self.match(text, entry.language, (entry.published or now).date()),
+        )
 
-    def match(
-        self, text: str, language: str | None = None, published: date | None = None
-    ) -> tuple[TopicMatch, ...]:
+    def match(self, text: str, language: str | None = None, published: date | None = None) -> tuple[TopicMatch, ...]:
         """A verdict for each topic whose actor is named. The text's first line is its title.
 
         Times are resolved against `published`.
@@ -224,8 +225,7 @@ class Matcher:
 
 
 def compile_topics(packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> Matcher:
-    """`lexicons`: language → what its numbers and times are called; without it, claims know digits only."""
-    return Matcher(packs, lexicons or {})
+    return Matcher(packs, lexicons)
 
 
 def _beside(sentence: int, anchored: set[int]) -> bool:

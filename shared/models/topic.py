@@ -72,7 +72,9 @@ class Claim(Model):
     time: Annotated[str | None, Field(description="the time expression as written")] = None
     time_start: Annotated[date | None, Field(description="its first day, resolved against the publication")] = None
     time_end: Annotated[date | None, Field(description="its last day")] = None
-    time_precision: Annotated[str | None, Field(description="day, weekend, week, part, month, quarter, season, year")] = None
+    time_precision: Annotated[
+        str | None, Field(description="day, weekend, week, part, month, quarter, season, year")
+    ] = None
     attribution: Annotated[str | None, Field(description="who says so: a name of speakers.yaml")] = None
     attribution_class: Annotated[SpeakerClass | None, Field(description="whose word that is")] = None
     certainty: Certainty = Certainty.CLAIMED

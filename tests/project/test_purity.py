@@ -22,7 +22,7 @@ SUBMODULES = ("urllib.request", "urllib.error", "concurrent", "http.client", "im
 # What acts, or puts together what acts.
 SHELLS = {
     "services.poller": {"poller", "fetch", "parsing", "feeds_file", "subscriber"},
-    "services.classifier": {"classifier", "jobs", "caretaker", "packs"},
+    "services.classifier": {"classifier", "jobs", "caretaker", "grammars", "packs"},
     "services.notifier": {"notifier"},
     "services.gateway": {"gateway", "app"},
 }
