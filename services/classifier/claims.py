@@ -87,7 +87,7 @@ def _completed(claim: Claim, again: Claim) -> dict[str, object]:
     update: dict[str, object] = {}
     if claim.certainty is Certainty.CLAIMED and again.certainty is not Certainty.DENIED:
         update["certainty"] = again.certainty
-    if again.time_start and (claim.time is None or _is_finer(again, claim)):
+    if again.time and (claim.time is None or _is_finer(again, claim)):
         update |= {name: getattr(again, name) for name in ("time", "time_start", "time_end", "time_precision")}
     if claim.place is None:
         update |= {"place": again.place, "region": again.region}
@@ -227,7 +227,7 @@ def _counts_people(read: Clauses, figure: Figure, nouns: Sequence[Hit]) -> bool:
     people += [mark.start for mark in read.sentence.of("people") if figure.end <= mark.start < reach]
     if not people:
         return not things and not read.sentence.text[figure.end : right].strip(" .!?」』”\"'")
-    return not things or min(people) <= min(things)
+    return not things or min(people) < min(things)
 
 
 def _place(lead: _Lead, read: Clauses, span: Span) -> str | None:

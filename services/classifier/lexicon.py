@@ -143,7 +143,7 @@ class Lexicon:
         by_key: dict[str, list[_Form]] = {}
         for form in _forms(grammar) if grammar else ():
             by_key.setdefault(form.key, []).append(form)
-        self._forms = list(by_key.values())
+        self.forms = list(by_key.values())
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
         )
@@ -155,7 +155,7 @@ class Lexicon:
         for index, at, _ in self._automaton.find_matches_as_indexes(folded.text, overlapping=True):
             if not self._begins(folded.text, at):
                 continue
-            for form in self._forms[index]:
+            for form in self.forms[index]:
                 rest = form.rest.match(folded.text, at + len(form.key))
                 if rest is None:
                     continue

@@ -216,3 +216,10 @@ def test_a_copy_that_says_nothing_new_is_told_as_a_copy_and_one_that_does_rings(
 def test_an_entry_that_the_story_has_already_decides_nothing() -> None:
     story = claimed()
     assert decide(story, story, SETTLED) == Silent(Reason.DUPLICATE, "this entry is in the story already")
+
+
+def test_at_least_fewer_than_are_known_corrects_nothing() -> None:
+    told, claim = count("dozens dead", "killed", 12)
+    story = known(("30 dead", "killed", 30))
+    assert isinstance(decided(story, told, claim), Ring)
+    assert isinstance(decided(story, told, claim.model_copy(update={"qualifier": "over"})), Silent)
