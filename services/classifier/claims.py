@@ -136,7 +136,9 @@ def _roles(
         if own[index] is None and (hit := own[index + 1]) and hit.start > counts[index + 1].end:
             left_over = [role for role in near[index + 1] if role.start >= hit.end and role != hit]
             own[index] = left_over[0] if left_over else hit
-    return [_name(topic, read, hit, some) if hit else None for hit, some in zip(own, near, strict=True)]
+    return [
+        _name(topic, figure, hit, some) if hit else None for figure, hit, some in zip(counts, own, near, strict=True)
+    ]
 
 
 def _own(topic: TopicRule, read: Clauses, figure: Figure, near: Sequence[Hit]) -> Hit | None:
@@ -151,9 +153,14 @@ def _own(topic: TopicRule, read: Clauses, figure: Figure, near: Sequence[Hit]) -
     return others[0] if others else ranked[0]
 
 
-def _name(topic: TopicRule, read: Clauses, role: Hit, near: Sequence[Hit]) -> str:
-    """Of two roles side by side, the one that they make together."""
-    beside = {other.name for other in near if max(other.start - role.end, role.start - other.end) <= _TOGETHER}
+def _name(topic: TopicRule, figure: Figure, role: Hit, near: Sequence[Hit]) -> str:
+    """Of two roles side by side, both before the figure or both after it, the one that they make together."""
+    beside = {
+        other.name
+        for other in near
+        if max(other.start - role.end, role.start - other.end) <= _TOGETHER
+        and (other.start < figure.start) == (role.start < figure.start)
+    }
     return next(
         (name for name, parts in topic.together.items() if role.name in parts and beside >= {*parts}), role.name
     )

@@ -106,6 +106,7 @@ def test_figures_beyond_the_lead_are_left_alone() -> None:
             {("killed", 3000), ("killed", 4000)},
         ),
         ("About 200 wounded North Korean soldiers returned home from Kursk", {("returned", 200)}),
+        ("About 300 North Korean soldiers were killed and 900 wounded in Kursk", {("killed", 300), ("wounded", 900)}),
         ("About 900 North Korean soldiers died or were wounded in Kursk", {("casualties", 900)}),
         (
             "Some 700 of the 3,000 North Korean soldiers sent to Kursk have been killed",
