@@ -17,13 +17,22 @@ def speaker_of(lead: Sequence[Clauses], classes: Mapping[str, SpeakerClass], rea
     """Who reports in this sentence; else in those before, the nearest first; else in those after."""
     here = _speakers(classes, read, span)
     if here and here[0][1] >= 2 and (here[0][1] >= 3 or read.index):
-        return here[0][0]
+        return _precisely(here[0][0], here)
     others = [*reversed(lead[: read.index]), *lead[read.index + 1 :]]
     named = [*here, *(found for sentence in others for found in _speakers(classes, sentence, span))]
     for least in (3, 2, 1):
         if found := next((name for name, strength in named if strength >= least), None):
-            return found
+            return _precisely(found, here)
     return None
+
+
+def more_precise(name: str, than: str | None) -> bool:
+    """`South Korea's NIS` is than `South Korea`."""
+    return than is not None and name.startswith(f"{than}'s ")
+
+
+def _precisely(name: str, here: Sequence[tuple[str, int]]) -> str:
+    return next((other for other, _ in here if more_precise(other, name)), name)
 
 
 def _speakers(classes: Mapping[str, SpeakerClass], read: Clauses, span: Span) -> list[tuple[str, int]]:

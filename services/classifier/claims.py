@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.classifier.attribution import speaker_of
+from services.classifier.attribution import more_precise, speaker_of
 from services.classifier.clauses import Clauses, take_apart
 from services.classifier.figures import Figure
 from services.classifier.intervals import Precision
@@ -91,7 +91,8 @@ def _completed(claim: Claim, again: Claim) -> dict[str, object]:
         update |= {name: getattr(again, name) for name in ("time", "time_start", "time_end", "time_precision")}
     if claim.place is None:
         update |= {"place": again.place, "region": again.region}
-    if claim.attribution_class in (None, SpeakerClass.OUTLET) and again.attribution:
+    weak = claim.attribution_class in (None, SpeakerClass.OUTLET)
+    if again.attribution and (weak or more_precise(again.attribution, claim.attribution)):
         update |= {"attribution": again.attribution, "attribution_class": again.attribution_class}
     return update
 

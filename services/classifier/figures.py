@@ -221,7 +221,7 @@ def _is_range(sentence: Sentence, low: Number, high: Number) -> bool:
     if not low.value or not high.value or low.vague or high.vague:
         return False
     gap = sentence.between(low.end, high.start)
-    joined = gap.strip() in ("-", "–", "—", "~", "～", "〜", "至") or any(
+    joined = gap.strip() in ("-", "–", "—", "~", "～", "〜", "∼", "至") or any(
         mark.start >= low.end and mark.end <= high.start and len(gap.strip()) - (mark.end - mark.start) <= _REACH
         for mark in sentence.of("to")
     )

@@ -163,7 +163,7 @@ def _are_near(sentence: Sentence, end: int, start: int) -> bool:
         return False
     small = {at for mark in sentence.of("links", "to") for at in range(max(end, mark.start), min(start, mark.end))}
     rest = "".join(char for at, char in enumerate(gap, start=end) if at not in small)
-    return not rest.strip(" \u00a0.,-–~～〜/")
+    return not rest.strip(" \u00a0.,-–~～〜∼/")
 
 
 def _gather(run: Sequence[_Word]) -> Said:

@@ -172,3 +172,17 @@ def test_the_source_is_named_rather_than_the_outlet_that_carries_it() -> None:
 def test_the_place_is_that_of_the_clause() -> None:
     text = "North Korean losses near Sudzha\nNorth Korea lost 300 soldiers near Sudzha, and 200 soldiers near Plekhovo."
     assert {claim.value: claim.place for claim in claims(text, "en") if claim.value} == {300: "sudzha", 200: "plekhovo"}
+
+
+def test_the_most_precise_name_of_a_speaker_is_told() -> None:
+    text = (
+        "North Korean losses in Kursk grow, Seoul says\n"
+        "About 300 North Korean soldiers were killed in Kursk, South Korean officials said, citing the NIS."
+    )
+    assert {claim.attribution for claim in claims(text, "en")} == {"South Korea's NIS"}
+
+
+def test_a_claim_that_was_stored_before_times_were_resolved_is_still_read() -> None:
+    stored = '{"kind": "casualties", "value": 300, "time": "last week", "attribution": "Ukraine", "start": 0, "end": 3}'
+    claim = Claim.model_validate_json(stored)
+    assert (claim.time_start, claim.attribution_class) == (None, None)
