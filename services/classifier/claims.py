@@ -25,6 +25,7 @@ _REACH = 2_000  # code points; what stands later in sentences without end is no 
 _UNIT_REACH = 40  # characters from a number to the noun that it counts
 _SAID_REACH = 30  # characters from a word of reporting to who reports, and when
 _DATELINE = 20
+_MANY = 100  # of fewer it must be said that they are people
 _NEGATION_REACH = 12
 _UPFRONT = 2  # sentences after the title whose figures are the story's own, when nothing else is said of them
 _TOGETHER = 25  # characters between two roles that make a third
@@ -107,7 +108,7 @@ def _figure_claims(lead: _Lead, read: Clauses, event: str | None) -> Iterator[Cl
     topic = lead.pack.topic
     roles = _distinct(read.of(Kind.ROLE), list(topic.roles))
     nouns = [hit for hit in read.of(Kind.CONCEPT) if hit.name in topic.rule.noun + topic.rule.compound]
-    counts = [figure for figure in read.figures if _counts_people(read, figure, [*roles, *nouns])]
+    counts = _counted(read, [*roles, *nouns])
     # Of one man only what is said: he is too often a part of the story.
     counts = [figure for figure in counts if figure.value > 1 or roles]
     borders = [read.sentence.start, *(f.end for f in counts)], [*(f.start for f in counts), read.sentence.end]
@@ -128,7 +129,10 @@ def _roles(
     neighbour's ("will send 1,000 sappers and 5,000 builders").
     """
     near = [[role for role in roles if left <= role.start and role.end <= right] for left, right in grounds]
-    own = [_own(topic, read, figure, some) for figure, some in zip(counts, near, strict=True)]
+    own = [
+        _own(topic, read, figure, ground, some, part_named=index > 0 and not near[index - 1])
+        for index, (figure, ground, some) in enumerate(zip(counts, grounds, near, strict=True))
+    ]
     for index in range(len(counts)):
         if own[index] is None and index and (hit := own[index - 1]) and hit.start < counts[index - 1].start:
             left_over = [role for role in near[index - 1] if role.end <= counts[index - 1].start and role != hit]
@@ -142,15 +146,23 @@ def _roles(
     ]
 
 
-def _own(topic: TopicRule, read: Clauses, figure: Figure, near: Sequence[Hit]) -> Hit | None:
+def _own(
+    topic: TopicRule, read: Clauses, figure: Figure, ground: Span, near: Sequence[Hit], *, part_named: bool
+) -> Hit | None:
+    """The nearest, or that to which it gives way in this clause: "the 3,000 soldiers deployed there have been killed".
+
+    `part_named`: a figure before this one has no role in sight, and what is left over will be its own.
+    """
     at = figure.start, figure.end
     ranked = sorted(near, key=lambda role: read.distance(at, (role.start, role.end)))
-    if not ranked or ranked[0].name not in topic.incidental:
+    if part_named or not ranked or ranked[0].name not in topic.incidental:
         return ranked[0] if ranked else None
     yields_to = topic.incidental[ranked[0].name]
     events = [hit for hit in read.of(Kind.EVENT) if topic.implied.get(hit.name) in yields_to]
     implied = [replace(hit, name=topic.implied[hit.name]) for hit in events]
-    others = [role for role in (*ranked, *implied) if role.name in yields_to and read.is_beside(at, role)]
+    left, right = read.clause(*at)
+    left, right = max(left, ground[0]), min(right, ground[1])
+    others = [role for role in (*ranked, *implied) if role.name in yields_to and left <= role.start < right]
     return others[0] if others else ranked[0]
 
 
@@ -168,12 +180,14 @@ def _name(topic: TopicRule, figure: Figure, role: Hit, near: Sequence[Hit]) -> s
 
 
 def _implied(topic: TopicRule, read: Clauses, figure: Figure, event: str | None) -> str | None:
-    """That of the nearest event; at the beginning, of the story's."""
+    """That of the nearest event; at the beginning, of the story's, unless it befalls only some of its men."""
     told = [hit for hit in read.of(Kind.EVENT) if hit.name in topic.implied]
     at = figure.start, figure.end
     nearest = min(told, key=lambda hit: read.distance(at, (hit.start, hit.end)), default=None)
-    told_here = nearest.name if nearest else event if read.index <= _UPFRONT else None
-    return topic.implied.get(told_here or "")
+    if nearest:
+        return topic.implied[nearest.name]
+    of_story = topic.implied.get(event or "")
+    return of_story if of_story in topic.planned and read.index <= _UPFRONT else None
 
 
 def _planned(topic: TopicRule, read: Clauses, ground: Span, figure: Figure, role: str) -> str:
@@ -222,6 +236,22 @@ def _distinct(roles: Sequence[Hit], order: Sequence[str]) -> list[Hit]:
         if not any(role.start < other.end and other.start < role.end for other in kept):
             kept.append(role)
     return sorted(kept, key=lambda role: role.start)
+
+
+def _counted(read: Clauses, nouns: Sequence[Hit]) -> list[Figure]:
+    """Those that count people; after one that does, also those without a noun: "with up to 10,000 expected"."""
+    found: list[Figure] = []
+    for figure in read.figures:
+        if _counts_people(read, figure, nouns) or (
+            found and figure.value >= _MANY and not _counts_things(read, figure)
+        ):
+            found.append(figure)
+    return found
+
+
+def _counts_things(read: Clauses, figure: Figure) -> bool:
+    reach = min(read.stretch(figure.end), figure.end + _UNIT_REACH)
+    return any(figure.end <= mark.start < reach for mark in read.sentence.of("things", "units"))
 
 
 def _counts_people(read: Clauses, figure: Figure, nouns: Sequence[Hit]) -> bool:

@@ -42,10 +42,6 @@ class Clauses:
         ends += [figure.start for figure in self.figures if figure.start >= end and not past_figures]
         return min(ends, default=self.sentence.end)
 
-    def is_beside(self, span: Span, hit: Hit) -> bool:
-        """In the same clause, or after it without punctuation or a figure between."""
-        return self.clause(*span)[0] <= hit.start and hit.end <= self.stretch(span[1])
-
     def distance(self, a: Span, b: Span) -> int:
         """In characters, and more for each clause that ends between the two."""
         low, high = min(a[1], b[1]), max(a[0], b[0])

@@ -19,6 +19,7 @@ _NUMBER = re.compile(
 )
 _NO_COUNT = re.compile(r"\s?[%％°٪$€₽]|:\d|\.\d")
 _MONEY = re.compile(r"[$€£¥₩]\s?$")
+_DAY_AND_MONTH = re.compile(r"[-/]\d")
 _GAPS = frozenset({"", " ", "\u00a0", "-"})
 _REACH = 4  # characters between a number and a qualifier or counter, apart from small words
 
@@ -69,7 +70,9 @@ def read_figures(sentence: Sentence, numbers: Sequence[Number]) -> tuple[Figure,
         if number.start < ended or not number.value:
             continue
         ranges = after is not None and _is_range(sentence, number, after)
-        whole = replace(after, value=_scaled(number, after).value, start=number.start) if ranges else number
+        whole = (
+            replace(after, value=_scaled(number, after).value, start=number.start, plain=False) if ranges else number
+        )
         if _may_count(sentence, whole):
             found.append(_figure(sentence, whole, after.value if ranges else None))
             ended = whole.end
@@ -176,6 +179,11 @@ def _read(written: str, *, scaled: bool = False) -> float | None:
 
 def _may_count(sentence: Sentence, number: Number) -> bool:
     text = sentence.text
+    dated = _DAY_AND_MONTH.match(text, number.end) or _DAY_AND_MONTH.match(
+        text[max(0, number.start - 2) : number.start][::-1]
+    )
+    if dated and number.plain:  # 26-10, 26/10: what rises is a range, and no longer plain
+        return False
     if number.spoken and number.value == 1:  # in most languages an article, or "one of them"
         return False
     if any(mark.start < number.end and number.end <= mark.end for mark in sentence.of("things")):  # "four in ten"

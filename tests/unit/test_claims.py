@@ -106,6 +106,11 @@ def test_figures_beyond_the_lead_are_left_alone() -> None:
             {("killed", 3000), ("killed", 4000)},
         ),
         ("About 200 wounded North Korean soldiers returned home from Kursk", {("returned", 200)}),
+        ("The 3,000 North Korean soldiers deployed in Kursk have been killed", {("killed", 3000)}),
+        (
+            "North Korea sent 3,000 soldiers to Russia, with up to 10,000 expected by December",
+            {("deployed", 3000), ("to_be_sent", 10000)},
+        ),
         ("About 300 North Korean soldiers were killed and 900 wounded in Kursk", {("killed", 300), ("wounded", 900)}),
         ("About 900 North Korean soldiers died or were wounded in Kursk", {("casualties", 900)}),
         (

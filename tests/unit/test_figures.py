@@ -42,6 +42,7 @@ def figures(text: str, language: str) -> list[Figure]:
         ("pt", "cerca de 12 mil militares, duzentos soldados, centenas de homens", "12000 about, 200, 100 over"),
         ("it", "circa 12mila soldati, tremila uomini, centinaia di militari", "12000 about, 3000, 100 over"),
         ("id", "sekitar 12 ribu tentara, tiga ratus prajurit, ratusan tentara", "12000 about, 300, 100 over"),
+        ("vi", "ngày 26-10, ngày 26/10", ""),
         ("vi", "khoảng 12 nghìn binh sĩ, ba nghìn quân, hàng trăm lính", "12000 about, 3000, 100 over"),
         ("ar", "نحو ١١٠٠٠ جندي، ثلاثة آلاف جندي، مئات الجنود", "11000 about, 3000, 100 over"),
         ("cs", "asi 12 tisíc vojáků, dva vojáky, stovky vojáků", "12000 about, 2, 100 over"),
