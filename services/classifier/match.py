@@ -1,19 +1,20 @@
 """Does an entry tell what a topic watches? A pure decision: the same packs and the same entry, the same verdict."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 
 from services.classifier.claims import read_claims
+from services.classifier.lexicon import Lexicon
 from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, fold, language_of, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.pack import TopicPack
 from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
 
-ENGINE = 3  # raised whenever the same pack would give another verdict
+ENGINE = 4  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
 # "and" with its spaces, or one character: a second owner so close to the actor shares the noun with it.
 _SHARED, _SHARED_CJK = 6, 2
@@ -27,6 +28,8 @@ class _Text:
     text: str
     language: str | None
     sentences: tuple[Span, ...]
+    lexicon: Lexicon
+    published: date | None = None
 
     def sentence(self, hit: Hit) -> int:
         return sentence_at(self.sentences, hit.start)
@@ -59,7 +62,7 @@ class Topic:
         verdict = self._verdict(text, parts)
         event = self.pack.topic.events.get(verdict.event or "")
         claims = (
-            read_claims(text.text, text.sentences, hits, text.language, self.pack, verdict.event)
+            read_claims(text.text, text.sentences, hits, text.lexicon, self.pack, verdict.event, text.published)
             if verdict.relevant
             else ()
         )
@@ -201,8 +204,11 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
 class Matcher:
     """Every pack, compiled. Safe to share between threads."""
 
-    def __init__(self, packs: Sequence[TopicPack]) -> None:
+    def __init__(self, packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> None:
+        """`lexicons`: language → how its numbers and times are said; without it, claims know digits only."""
         self.topics = tuple(Topic(pack) for pack in packs)
+        self._lexicons = lexicons or {}
+        self._digits_only = Lexicon()
         self._scanner = Scanner(packs)
 
     @property
@@ -210,22 +216,26 @@ class Matcher:
         return {topic.pack.name: topic.version for topic in self.topics}
 
     def classify(self, entry: Entry, now: datetime) -> Classification:
-        matches = self.match(entry.whole, entry.language)
+        matches = self.match(entry.whole, entry.language, (entry.published or now).date())
         return Classification(entry_id=entry.id, classified_at=now, matches=matches)
 
-    def match(self, text: str, language: str | None = None) -> tuple[TopicMatch, ...]:
-        """A verdict for each topic whose actor is named. The text's first line is its title."""
+    def match(self, text: str, language: str | None = None, published: date | None = None) -> tuple[TopicMatch, ...]:
+        """A verdict for each topic whose actor is named. The text's first line is its title.
+
+        Times are resolved against `published`.
+        """
         spoken = language_of(text, language)
         by_topic = self._scanner.scan(fold(text), spoken)
         if not by_topic:
             return ()
-        read = _Text(text, spoken, sentences(text, titled=True))
+        lexicon = self._lexicons.get(spoken or "", self._digits_only)
+        read = _Text(text, spoken, sentences(text, titled=True), lexicon, published)
         verdicts = (self.topics[index].judge(read, hits) for index, hits in sorted(by_topic.items()))
         return tuple(verdict for verdict in verdicts if verdict)
 
 
-def compile_topics(packs: Sequence[TopicPack]) -> Matcher:
-    return Matcher(packs)
+def compile_topics(packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> Matcher:
+    return Matcher(packs, lexicons)
 
 
 def _beside(sentence: int, anchored: set[int]) -> bool:

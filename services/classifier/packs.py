@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.classifier.cache import PackCache
+from services.classifier.grammars import Grammars
 from services.classifier.match import Matcher, compile_topics
 from services.classifier.review import Remark, doubts, faults
 from shared.config.topics import PackSource, Problems, parse_pack, read_pack, topic_directories
@@ -31,7 +32,7 @@ def load_matcher(directory: Path, cache: PackCache | None = None) -> Matcher:
     problems = Problems()
     packs = [pack for home in topic_directories(directory) if (pack := problems.of(load_pack, home, cache))]
     problems.report()
-    return compile_topics(packs)
+    return compile_topics(packs, Grammars())
 
 
 def load_pack(home: Path, cache: PackCache | None = None) -> TopicPack:
@@ -70,7 +71,7 @@ def doubtful(directory: Path) -> Iterator[str]:
 
 def broken_examples(source: PackSource, pack: TopicPack, tried: frozenset[str]) -> Iterator[str]:
     """By its own pack alone: no topic has a part in the verdict of another. `tried` names files that need not be."""
-    matcher = compile_topics([pack])
+    matcher = compile_topics([pack], Grammars())
     for forms in pack.languages:
         if f"{forms.language}.yaml" not in tried:
             yield from _told(source, _broken(matcher, forms))
