@@ -95,7 +95,7 @@ def said(claim: Claim) -> dict[str, object]:
             "precision": claim.time_precision,
         }
     return {
-        "class": claim.attribution_class and claim.attribution_class.value,
+        "class": claim.attribution_class,
         "certainty": claim.certainty.value,
         "time": time,
         "place": claim.place,

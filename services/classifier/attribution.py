@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from services.classifier.clauses import Clauses
 from services.classifier.scan import Hit, Kind
 from services.classifier.text import Span
-from shared.models.topic import SpeakerClass
 
+OUTLET = "outlet"  # the class of those that only carry what others say
 _SAID_REACH = 30  # characters from a word of reporting to who reports, and when
 _CLOSING_REACH = 12  # characters from the verb that closes a sentence, and tells who reported it, to the end
 _HEADLINE_SPEAKER = re.compile(r"\s?[:：]|\s?[\"“«「]|\s?[-–—]\s|、")
 
 
-def speaker_of(lead: Sequence[Clauses], classes: Mapping[str, SpeakerClass], read: Clauses, span: Span) -> str | None:
+def speaker_of(lead: Sequence[Clauses], classes: Mapping[str, str], read: Clauses, span: Span) -> str | None:
     """Who reports in this sentence; else in those before, the nearest first; else in those after."""
     here = _speakers(classes, read, span)
     if here and here[0][1] >= 2 and (here[0][1] >= 3 or read.index):
@@ -35,15 +35,15 @@ def _precisely(name: str, here: Sequence[tuple[str, int]]) -> str:
     return next((other for other, _ in here if more_precise(other, name)), name)
 
 
-def _speakers(classes: Mapping[str, SpeakerClass], read: Clauses, span: Span) -> list[tuple[str, int]]:
+def _speakers(classes: Mapping[str, str], read: Clauses, span: Span) -> list[tuple[str, int]]:
     """The strongest and nearest first: 3 and 4 report and are no outlets, 2 is an outlet and reports, 1 is named."""
     ranked = [(hit, _strength(classes, read, hit)) for hit in read.of(Kind.SPEAKER)]
     ranked.sort(key=lambda found: (-found[1], read.distance(span, (found[0].start, found[0].end))))
     return [(hit.name, strength) for hit, strength in ranked]
 
 
-def _strength(classes: Mapping[str, SpeakerClass], read: Clauses, hit: Hit) -> int:
-    outlet = classes.get(hit.name) in (SpeakerClass.OUTLET, None) and bool(classes)
+def _strength(classes: Mapping[str, str], read: Clauses, hit: Hit) -> int:
+    outlet = classes.get(hit.name) in (OUTLET, None) and bool(classes)
     if not _reports(read, hit):
         return 1
     return 2 if outlet else 3 + _is_beside_said(read, hit)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.classifier.attribution import more_precise, speaker_of
+from services.classifier.attribution import OUTLET, more_precise, speaker_of
 from services.classifier.clauses import Clauses, take_apart
 from services.classifier.figures import Figure
 from services.classifier.intervals import Precision
@@ -18,7 +18,7 @@ from services.classifier.scan import Hit, Kind
 from services.classifier.text import Span, sentence_at
 from services.classifier.times import Time
 from shared.models.pack import TopicPack, TopicRule
-from shared.models.topic import Certainty, Claim, SpeakerClass, Tier
+from shared.models.topic import Certainty, Claim, Tier
 
 SENTENCES = 5  # the title and four more
 _REACH = 2_000  # code points; what stands later in sentences without end is no lead, and would cost its square
@@ -92,7 +92,7 @@ def _completed(claim: Claim, again: Claim) -> dict[str, object]:
         update |= {name: getattr(again, name) for name in ("time", "time_start", "time_end", "time_precision")}
     if claim.place is None:
         update |= {"place": again.place, "region": again.region}
-    weak = claim.attribution_class in (None, SpeakerClass.OUTLET)
+    weak = claim.attribution_class in (None, OUTLET)
     if again.attribution and (weak or more_precise(again.attribution, claim.attribution)):
         update |= {"attribution": again.attribution, "attribution_class": again.attribution_class}
     return update

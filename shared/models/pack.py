@@ -6,13 +6,14 @@ word that begins so; in Chinese, Japanese and Korean a form matches anywhere, fo
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from shared.models.base import Model
 from shared.models.feed import LanguageCode
-from shared.models.topic import Severity, SpeakerClass, Tier
+from shared.models.topic import Severity, Tier
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Form = Annotated[str, StringConstraints(pattern=r"^[^*\s]", max_length=80, strip_whitespace=True)]
@@ -98,6 +99,22 @@ class Places(Model):
     """`places.yaml`."""
 
     places: Annotated[dict[Name, Place], Field(description="id → place")]
+
+
+class SpeakerClass(StrEnum):
+    """Whose word it is."""
+
+    UKRAINIAN = "ukrainian"
+    RUSSIAN = "russian"
+    SOUTH_KOREAN = "south-korean"
+    AMERICAN = "american"
+    OTHER_OFFICIAL = "other-official"
+    DPRK = "dprk"
+    THINK_TANK = "think-tank"
+    MILBLOGGER = "milblogger"
+    OUTLET = "outlet"
+    CAPTIVE = "captive"
+    OTHER = "other"
 
 
 class Speakers(Model):

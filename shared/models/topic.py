@@ -34,22 +34,6 @@ class Certainty(StrEnum):
     POSSIBLE = "possible"
 
 
-class SpeakerClass(StrEnum):
-    """Whose word it is."""
-
-    UKRAINIAN = "ukrainian"
-    RUSSIAN = "russian"
-    SOUTH_KOREAN = "south-korean"
-    AMERICAN = "american"
-    OTHER_OFFICIAL = "other-official"
-    DPRK = "dprk"
-    THINK_TANK = "think-tank"
-    MILBLOGGER = "milblogger"
-    OUTLET = "outlet"
-    CAPTIVE = "captive"
-    OTHER = "other"
-
-
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `title + "\\n" + summary`."""
 
@@ -76,7 +60,9 @@ class Claim(Model):
         str | None, Field(description="day, weekend, week, part, month, quarter, season, year")
     ] = None
     attribution: Annotated[str | None, Field(description="who says so: a name of speakers.yaml")] = None
-    attribution_class: Annotated[SpeakerClass | None, Field(description="whose word that is")] = None
+    attribution_class: Annotated[
+        str | None, Field(description="whose word that is: a class of the topic's speakers")
+    ] = None
     certainty: Certainty = Certainty.CLAIMED
     start: int
     end: int
