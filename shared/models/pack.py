@@ -6,6 +6,7 @@ word that begins so; in Chinese, Japanese and Korean a form matches anywhere, fo
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -111,6 +112,22 @@ class Places(Model):
     """`places.yaml`."""
 
     places: Annotated[dict[Name, Place], Field(description="id → place")]
+
+
+class SpeakerClass(StrEnum):
+    """Whose word it is."""
+
+    UKRAINIAN = "ukrainian"
+    RUSSIAN = "russian"
+    SOUTH_KOREAN = "south-korean"
+    AMERICAN = "american"
+    OTHER_OFFICIAL = "other-official"
+    DPRK = "dprk"
+    THINK_TANK = "think-tank"
+    MILBLOGGER = "milblogger"
+    OUTLET = "outlet"
+    CAPTIVE = "captive"
+    OTHER = "other"
 
 
 class Speakers(Model):
