@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from services.classifier.claims import read_claims
 from services.classifier.scan import Hit, Kind, Scanner
-from services.classifier.text import Span, fold, language_of, sentence_at, sentences
+from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.pack import TopicPack
 from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
@@ -213,14 +213,26 @@ class Matcher:
         return Classification(entry_id=entry.id, classified_at=now, matches=self.match(text, entry.language))
 
     def match(self, text: str, language: str | None = None) -> tuple[TopicMatch, ...]:
-        """A verdict for each topic whose actor is named. The text's first line is its title."""
-        spoken = language_of(text, language)
-        by_topic = self._scanner.scan(fold(text), spoken)
-        if not by_topic:
+        """A verdict for each topic whose actor is named. The text's first line is its title.
+
+        Where the language is uncertain, each that may be it is tried, and the one in which the text says most counts.
+        """
+        scan = self._scanner.scan(text)
+        if scan is None:
             return ()
-        read = _Text(text, spoken, sentences(text))
-        verdicts = (self.topics[index].judge(read, hits) for index, hits in sorted(by_topic.items()))
-        return tuple(verdict for verdict in verdicts if verdict)
+        bounds = sentences(text)
+        best: dict[int, TopicMatch] = {}
+        for spoken in languages_of(text, language, scan.languages):
+            read = _Text(text, spoken, bounds)
+            for index, hits in scan.hits(spoken).items():
+                verdict = self.topics[index].judge(read, hits)
+                if verdict and (index not in best or _weight(verdict) > _weight(best[index])):
+                    best[index] = verdict
+        return tuple(verdict for _, verdict in sorted(best.items()))
+
+
+def _weight(match: TopicMatch) -> tuple[bool, float, int]:
+    return match.relevant, match.score, len(match.evidence)
 
 
 def compile_topics(packs: Sequence[TopicPack]) -> Matcher:

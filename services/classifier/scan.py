@@ -48,30 +48,53 @@ class _Form:
     rest: re.Pattern[str]
 
 
+_ByLanguage = dict[str, list[_Form]]
+
+
 class Scanner:
     def __init__(self, packs: Sequence[TopicPack]) -> None:
-        forms = [form for topic, pack in enumerate(packs) for form in _forms(topic, pack)]
-        by_key: dict[str, list[_Form]] = {}
-        for form in forms:
-            by_key.setdefault(form.key, []).append(form)
+        by_key: dict[str, _ByLanguage] = {}
+        for topic, pack in enumerate(packs):
+            for form in _forms(topic, pack):
+                by_key.setdefault(form.key, {}).setdefault(form.language, []).append(form)
         self._forms = list(by_key.values())
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
         )
         actors = [frozenset(pack.topic.rule.actor + pack.topic.rule.alias + pack.topic.rule.compound) for pack in packs]
         self._actor_keys = frozenset(
-            index for index, key in enumerate(self._forms) if any(form.name in actors[form.topic] for form in key)
+            index
+            for index, key in enumerate(self._forms)
+            if any(form.name in actors[form.topic] for forms in key.values() for form in forms)
         )
 
-    def scan(self, folded: Folded, language: str | None) -> dict[int, tuple[Hit, ...]]:
-        """Topic index -> its hits in that language, in order. Nothing when no topic's actor is named."""
+    def scan(self, text: str) -> "Scan | None":
+        """None when no topic's actor can be named, as in nearly every text: the rest of the work is saved."""
+        folded = fold(text)
         found = self._automaton.find_matches_as_indexes(folded.text, overlapping=True)
         if self._actor_keys.isdisjoint(index for index, _, _ in found):
-            return {}
+            return None
+        return Scan(folded, [(self._forms[index], start) for index, start, _ in found])
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Where the keys of forms stand in a text, whatever its language."""
+
+    folded: Folded
+    found: Sequence[tuple[_ByLanguage, int]]
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Those of the forms that were found: no other language would make a difference."""
+        return frozenset(language for forms, _ in self.found for language in forms)
+
+    def hits(self, language: str | None) -> dict[int, tuple[Hit, ...]]:
+        """Topic index -> its hits in that language, in order."""
         hits: dict[int, set[Hit]] = {}
-        for index, start, _ in found:
-            for form in self._forms[index]:
-                if form.language == language and (hit := _verify(form, folded, start)):
+        for forms, start in self.found:
+            for form in forms.get(language or "", ()):
+                if hit := _verify(form, self.folded, start):
                     hits.setdefault(form.topic, set()).add(hit)
         return {topic: _distinct(of_topic) for topic, of_topic in hits.items()}
 

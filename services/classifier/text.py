@@ -5,16 +5,18 @@ All positions are code points into the original text. Nothing here knows a topic
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from unicodedata import combining, is_normalized, normalize
+from unicodedata import category, combining, is_normalized, normalize
 
 Span = tuple[int, int]
 
 # Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents.
 _IGNORABLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u0300\u0301]")
-# A letter and what combines with it: Hangul conjoining jamo, or any character with its marks.
-_LETTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL)
+_MARKS = "".join(char for char in map(chr, range(0x300, 0x3100)) if category(char).startswith("M"))
+# A letter and what combines with it: Hangul conjoining jamo, or any character with its marks. Bounded: putting marks in
+# order takes time by the square of their number.
+_LETTER = re.compile(f"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{_MARKS}]{{0,8}}", re.DOTALL)
 _ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ё", "''''''''------е")
 
 
@@ -144,6 +146,10 @@ _SCRIPTS = (
     ("latin", re.compile("[A-Za-z\u00c0-\u024f]"), frozenset(_STOP_WORDS)),
 )
 _UKRAINIAN, _RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэъёЫЭЪЁ]")
+# Bulgarian writes ъ in every other word, and none of these.
+_ONLY_RUSSIAN = re.compile("[ыэёЫЭЁ]")
+_WORD = re.compile(r"[^\W\d_]+")
+_FEW = 2
 
 
 def language_of(text: str, declared: str | None = None) -> str | None:
@@ -151,13 +157,31 @@ def language_of(text: str, declared: str | None = None) -> str | None:
 
     None when nothing tells.
     """
+    return _read(text, declared)[0]
+
+
+def languages_of(text: str, declared: str | None, known: Iterable[str]) -> tuple[str, ...]:
+    """Those it may be in: the one of `language_of` where that is certain, else each of `known` in the same script.
+
+    A short headline has too few stop-words to tell its language by, and some have none.
+    """
+    language, certain, script = _read(text, declared)
+    if language and certain:
+        return (language,)
+    return tuple(other for other in sorted({*known, *([language] if language else ())}) if _fits(other, script))
+
+
+def _read(text: str, declared: str | None) -> tuple[str | None, bool, str]:
+    """The likeliest language, whether it is certain, and the script."""
     script = _script(text)
     primary = declared.split("-")[0].lower() if declared else None
     if script == "cyrillic":
-        return _cyrillic(text, primary)
+        return (*_cyrillic(text, primary), script)
     if primary and _fits(primary, script):
-        return primary
-    return {"kana": "ja", "hangul": "ko", "han": "zh", "arabic": "ar"}.get(script) or _vote(text)
+        return primary, True, script
+    if script == "latin":
+        return (*_vote(text), script)
+    return {"kana": "ja", "hangul": "ko", "han": "zh", "arabic": "ar"}[script], script != "han", script
 
 
 def _script(text: str) -> str:
@@ -178,18 +202,23 @@ def _fits(language: str, script: str) -> bool:
     return not written or script in written
 
 
-def _cyrillic(text: str, declared: str | None) -> str:
+def _cyrillic(text: str, declared: str | None) -> tuple[str, bool]:
     ukrainian, russian = len(_UKRAINIAN.findall(text)), len(_RUSSIAN.findall(text))
-    if declared in (None, "uk", "ru") or not _fits(declared or "", "cyrillic"):
+    if declared in (None, "uk", "ru") or not _fits(declared, "cyrillic"):
         if ukrainian != russian:
-            return "uk" if ukrainian > russian else "ru"
-        return declared if declared in ("uk", "ru") else "ru"
-    return declared
+            return ("uk", True) if ukrainian > russian else ("ru", bool(_ONLY_RUSSIAN.search(text)))
+        return (declared, True) if declared in ("uk", "ru") else ("ru", False)
+    return declared, True
 
 
-def _vote(text: str) -> str | None:
+def _vote(text: str) -> tuple[str | None, bool]:
+    """Certain with two votes, and twice as many as any other language has."""
     votes: dict[str, int] = {}
-    for word in re.findall(r"[^\W\d_]+", text.lower()):
+    for word in _WORD.findall(text.lower()):
         for language in _VOTES.get(word, ()):
             votes[language] = votes.get(language, 0) + 1
-    return max(votes, key=lambda language: votes[language]) if votes else None
+    if not votes:
+        return None, False
+    first = max(votes, key=lambda language: votes[language])
+    second = max((count for language, count in votes.items() if language != first), default=0)
+    return first, votes[first] >= max(_FEW, 2 * second)

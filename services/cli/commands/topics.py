@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from services.classifier.match import Matcher, Topic
+from services.classifier.match import Topic
 from services.classifier.packs import load_matcher
 from services.classifier.text import language_of
 from services.cli import wiring
@@ -64,8 +64,8 @@ def try_text(
     """Judge a text as the classifier would; exit code 1 if not relevant."""
     text = f"{headline}\n{summary}"
     matcher = load_matcher(wiring.settings().topics_dir)
-    spoken = language_of(text, language) or _best_language(matcher, text)
-    matches = matcher.match(text, language or spoken)
+    matches = matcher.match(text, language)
+    spoken = matches[0].language if matches else language_of(text, language)
     relevant = any(match.relevant for match in matches)
     if json:
         judged = [match.model_dump(mode="json") for match in matches]
@@ -73,16 +73,6 @@ def try_text(
     else:
         _show(matches, text.rstrip("\n"), spoken)
     raise typer.Exit(0 if relevant else 1)
-
-
-def _best_language(matcher: Matcher, text: str) -> str | None:
-    """For a text too short to tell its language, which a feed would declare: the one in which it says most."""
-    scores = {
-        language: max((match.score for match in matcher.match(text, language)), default=0.0)
-        for topic in matcher.topics
-        for language in measure(topic.pack).languages
-    }
-    return max(scores, key=lambda language: scores[language]) if any(scores.values()) else None
 
 
 def _described(topic: Topic) -> dict[str, object]:
