@@ -47,6 +47,8 @@ class Folded:
 
 def fold(text: str) -> Folded:
     """Case, width, dashes, apostrophes, invisible characters and ё made alike."""
+    if text.isascii():  # the same as below, in a tenth of the time
+        return Folded(text.lower().replace("`", "'"))
     if is_normalized("NFC", text) and not _IGNORABLE.search(text):
         return Folded(text.translate(_TABLE))
     letters: list[str] = []
@@ -68,7 +70,10 @@ def is_word(char: str) -> bool:
     return (char.isalnum() or combining(char) > 0) and not is_cjk(char)
 
 
-_END = re.compile(r"\n+|[!?…]+[\"'»”’)\]]*(?=\s)|[。！？]+[」』”’）]*|\.+[\"'»”’)\]]*(?=\s)")
+# From the first mark of a run only, and never back: so that a text of nothing but dots costs no more than its length.
+_END = re.compile(
+    r"\n++|(?<![!?…])[!?…]++[\"'»”’)\]]*+(?=\s)|[。！？]++[」』”’）]*+|(?<!\.)\.++[\"'»”’)\]]*+(?=\s)"
+)
 _ABBREVIATION_LIST = """
 mr mrs ms dr prof gen col maj lt capt sgt adm gov sen rep pres st no vs approx est
 jan feb mar apr jun jul aug sep sept oct nov dec

@@ -25,6 +25,11 @@ def test_every_folded_character_points_at_its_own_original(text: str) -> None:
         previous = start
 
 
+def test_what_is_ascii_folds_as_it_does_beside_what_is_not() -> None:
+    ascii_ = "".join(map(chr, range(128)))
+    assert fold(ascii_ + "ж").text == fold(ascii_).text + "ж"
+
+
 def test_folding_a_heap_of_marks_takes_no_letter_larger_than_a_few() -> None:
     folded = fold("a" + "\u0300\u0323" * 1_000)
     assert all(end - start <= 9 for start, end in folded.origins or ())
