@@ -47,7 +47,7 @@ bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 eval: install ## measure on labelled files: TOPIC_ITEMS=a.jsonl, STORY_ITEMS=b.jsonl, or both
 	@test -n "$(TOPIC_ITEMS)$(STORY_ITEMS)" || { \
 	  echo "make eval needs labelled files: make eval TOPIC_ITEMS=a.jsonl STORY_ITEMS=b.jsonl" >&2; exit 2; }
-	@test -z "$(TOPIC_ITEMS)" || $(BIN)/python -m benchmarks.topic_quality "$(TOPIC_ITEMS)"
+	@test -z "$(TOPIC_ITEMS)" || $(BIN)/tocsin topics eval "$(TOPIC_ITEMS)"
 	@test -z "$(STORY_ITEMS)" || $(BIN)/python -m benchmarks.story_quality "$(STORY_ITEMS)"
 
 docs: install ## write the generated reference pages anew

@@ -123,7 +123,7 @@ def feed_polls(feed_id: str) -> str:
     return f"feed:{feed_id}:polls"
 
 
-@_key("string", "TOCSIN_ENTRY_RETENTION_SECONDS", writer="poller, in the commit of a poll", readers="classifier")
+@_key("string", "TOCSIN_ENTRY_RETENTION_SECONDS", writer="poller, in the commit of a poll", readers="classifier, cli")
 def entry(entry_id: str) -> str:
     """An entry as read, JSON."""
     return f"entry:{entry_id}"
