@@ -20,6 +20,7 @@ _SHARED, _SHARED_CJK = 6, 2
 # What happened stands in the title; what a later sentence names is what had happened before.
 _FADE = 0.3
 _LONGEST_FORM = 80
+_SHOWN = 100  # hits of evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class _Parts:
         self.negative = tuple(hit for hit in hits if hit.kind is Kind.NEGATIVE)
         self._owners = {hit.end: hit for hit in concepts if hit.name in rule.owner}
         self._nouns = [hit for hit in concepts if hit.name in rule.noun]
+        self._noun_starts = [noun.start for noun in self._nouns]
         self._needs_noun = bool(rule.noun)
         self._compounds = [hit for hit in concepts if hit.name in rule.compound]
         strong = [hit for hit in concepts if hit.name in rule.actor]
@@ -167,8 +169,8 @@ class _Parts:
         return [(actor, place) for actor, place in pairs if self._together(actor, place, near)]
 
     def _around(self, actor: Hit, near: int) -> list[Hit]:
-        first = bisect_left(self._nouns, actor.start - near - _LONGEST_FORM, key=lambda noun: noun.start)
-        last = bisect_right(self._nouns, actor.end + near, key=lambda noun: noun.start)
+        first = bisect_left(self._noun_starts, actor.start - near - _LONGEST_FORM)
+        last = bisect_right(self._noun_starts, actor.end + near)
         return [noun for noun in self._nouns[first:last] if self._together(actor, noun, near)]
 
     def _together(self, actor: Hit, noun: Hit, near: int) -> bool:
@@ -245,10 +247,11 @@ def _beside(sentence: int, anchored: set[int]) -> bool:
 
 
 def _ordered(hits: set[Hit]) -> tuple[Hit, ...]:
-    return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end)))
+    return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end, hit.kind, hit.name)))
 
 
 def _evidence(text: _Text, hits: Sequence[Hit]) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(concept=hit.name, text=text.text[hit.start : hit.end], start=hit.start, end=hit.end) for hit in hits
+        Evidence(concept=hit.name, text=text.text[hit.start : hit.end], start=hit.start, end=hit.end)
+        for hit in hits[:_SHOWN]
     )

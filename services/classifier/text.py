@@ -4,19 +4,30 @@ All positions are code points into the original text. Nothing here knows a topic
 """
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
 from unicodedata import category, combining, is_normalized, normalize
 
 Span = tuple[int, int]
+_ANYWHERE = sys.maxsize  # the greatest end: beside a start, what begins there or before stands before it
 
 # Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents.
 _IGNORABLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u0300\u0301]")
 _MARKS = "".join(char for char in map(chr, range(0x300, 0x3100)) if category(char).startswith("M"))
-# A letter and what combines with it: Hangul conjoining jamo, or any character with its marks. Bounded: putting marks in
-# order takes time by the square of their number.
-_LETTER = re.compile(f"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{_MARKS}]{{0,8}}", re.DOTALL)
+# Of these, composing makes several characters.
+_LONGER = (
+    "\u0344\u0958-\u095f\u09dc-\u09df\u0a33-\u0a5e\u0b5c\u0b5d\u0f43-\u0fb9\u2adc\ufb1d-\ufb4e\U0001d15e-\U0001d1c0"
+)
+# What folding composes or leaves out: Hangul conjoining jamo, a character with its marks, what is ignorable. Bounded:
+# putting marks in order takes time by the square of their number.
+_ODD = re.compile(
+    f"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{_MARKS}]{{1,8}}|[{_LONGER}]|{_IGNORABLE.pattern}", re.DOTALL
+)
 _ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ё", "''''''''------е")
 
 
@@ -33,16 +44,35 @@ class _Table(dict[int, int]):
 _TABLE = _Table()
 
 
+class Moved(NamedTuple):
+    """Where folding composed something or left it out: its span in the folded text and in the original."""
+
+    start: int
+    end: int
+    from_start: int
+    from_end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`text` is what is searched. `origins`, when folding moved anything, has the original span of each code point."""
+    """`text` is what is searched. Between what was `moved` it is as long as the original."""
 
     text: str
-    origins: tuple[Span, ...] | None = None
+    moved: tuple[Moved, ...] = ()
 
     def original(self, start: int, end: int) -> Span:
         """Of a span that is not empty."""
-        return (start, end) if self.origins is None else (self.origins[start][0], self.origins[end - 1][1])
+        return (self._original(start)[0], self._original(end - 1)[1]) if self.moved else (start, end)
+
+    def _original(self, position: int) -> Span:
+        before = bisect_right(self.moved, (position, _ANYWHERE)) - 1
+        if before < 0:
+            return position, position + 1
+        moved = self.moved[before]
+        if position < moved.end:
+            return moved.from_start, moved.from_end
+        start = position - moved.end + moved.from_end
+        return start, start + 1
 
 
 def fold(text: str) -> Folded:
@@ -51,13 +81,22 @@ def fold(text: str) -> Folded:
         return Folded(text.lower().replace("`", "'"))
     if is_normalized("NFC", text) and not _IGNORABLE.search(text):
         return Folded(text.translate(_TABLE))
-    letters: list[str] = []
-    origins: list[Span] = []
-    for found in _LETTER.finditer(text):
-        letter = _IGNORABLE.sub("", normalize("NFC", found[0]))
-        letters.append(letter)
-        origins.extend([found.span()] * len(letter))
-    return Folded("".join(letters).translate(_TABLE), tuple(origins))
+    parts: list[str] = []
+    moved: list[Moved] = []
+    done = at = 0
+    for odd in _ODD.finditer(text):
+        start, end = odd.span()
+        letter = _composed(odd[0])
+        at += start - done
+        parts += text[done:start], letter
+        moved.append(Moved(at, at + len(letter), start, end))
+        at, done = at + len(letter), end
+    return Folded("".join([*parts, text[done:]]).translate(_TABLE), tuple(moved))
+
+
+@lru_cache(10_000)
+def _composed(letter: str) -> str:
+    return _IGNORABLE.sub("", normalize("NFC", letter))
 
 
 def is_cjk(char: str) -> bool:
@@ -71,9 +110,7 @@ def is_word(char: str) -> bool:
 
 
 # From the first mark of a run only, and never back: so that a text of nothing but dots costs no more than its length.
-_END = re.compile(
-    r"\n++|(?<![!?…])[!?…]++[\"'»”’)\]]*+(?=\s)|[。！？]++[」』”’）]*+|(?<!\.)\.++[\"'»”’)\]]*+(?=\s)"
-)
+_END = re.compile(r"\n++|(?<![!?…])[!?…]++[\"'»”’)\]]*+(?=\s)|[。！？]++[」』”’）]*+|(?<!\.)\.++[\"'»”’)\]]*+(?=\s)")
 _ABBREVIATION_LIST = """
 mr mrs ms dr prof gen col maj lt capt sgt adm gov sen rep pres st no vs approx est
 jan feb mar apr jun jul aug sep sept oct nov dec
@@ -81,13 +118,17 @@ jan feb mar apr jun jul aug sep sept oct nov dec
 płn płd tys mln mld płk ppłk mjr ca bzw nr abs usw sr sra av env
 """
 _ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
+MOST_ENDS = 4_000  # no article has as many
 _LAST_WORD = re.compile(r"([^\s.(«„“\"']+)$")
 
 
 def sentences(text: str) -> tuple[Span, ...]:
-    """The spans of the sentences, in order, without the space between them. A line break always ends one."""
+    """The spans of the sentences, in order, without the space between them. A line break always ends one.
+
+    After MOST_ENDS marks that may end one, the rest counts as one.
+    """
     spans, start = [], 0
-    for end in _END.finditer(text):
+    for end in islice(_END.finditer(text), MOST_ENDS):
         if end[0][0] == "." and not _ends_sentence(text, end):
             continue
         spans.append((start, end.end()))
@@ -120,7 +161,7 @@ def _trim(text: str, span: Span) -> Span | None:
 
 def sentence_at(spans: Sequence[Span], position: int) -> int:
     """The index of the sentence that holds `position`."""
-    return max(0, bisect_right(spans, position, key=lambda span: span[0]) - 1)
+    return max(0, bisect_right(spans, (position, _ANYWHERE)) - 1)
 
 
 _STOP_WORDS = {
