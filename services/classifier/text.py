@@ -43,6 +43,16 @@ class _Table(dict[int, int]):
 
 _TABLE = _Table()
 
+# The letters and the punctuation of most texts: Latin, Cyrillic, Arabic, Vietnamese, kana, Hangul, Han.
+_COMMON = ((0x20, 0x250), (0x400, 0x483), (0x620, 0x64B), (0x1EA0, 0x1EFA), (0x2010, 0x203B), (0x3001, 0x302A))
+_COMMON += ((0x3041, 0x3097), (0x30A1, 0x30FD))
+_CASELESS = "\uac00-\ud7a3\u4e00-\u9fff"
+_LETTERS = [char for first, last in _COMMON for char in map(chr, range(first, last))]
+# Seen in every other text, though they are more than a letter in another case.
+_SWAPPED = [char for char in [*"\u00a0Ё", *map(chr, _ALIKE)] if ord(char) > 0x7F]
+_SIMPLE = {char for char in _LETTERS if char.lower() == char.translate(_TABLE)} - {chr(0xAD), "\u0300", "\u0301"}
+_UNUSUAL = re.compile(f"[^\t\n\r{re.escape(''.join(sorted(_SIMPLE | set(_SWAPPED))))}{_CASELESS}]")
+
 
 class Moved(NamedTuple):
     """Where folding composed something or left it out: its span in the folded text and in the original."""
@@ -78,6 +88,10 @@ class Folded:
 def fold(text: str) -> Folded:
     """Case, width, dashes, apostrophes, invisible characters and ё made alike."""
     if text.isascii():  # the same as below, in a tenth of the time
+        return Folded(text.lower().replace("`", "'"))
+    if not _UNUSUAL.search(text):  # again the same, in a fourth of the time
+        for char in _SWAPPED:
+            text = text.replace(char, char.translate(_TABLE))
         return Folded(text.lower().replace("`", "'"))
     if is_normalized("NFC", text) and not _IGNORABLE.search(text):
         return Folded(text.translate(_TABLE))

@@ -30,6 +30,12 @@ def test_what_is_ascii_folds_as_it_does_beside_what_is_not() -> None:
     assert fold(ascii_ + "ж").text == fold(ascii_).text + "ж"
 
 
+@given(st.text(alphabet=st.characters(max_codepoint=0xD7FF, exclude_categories=["Cs"])))
+@example("«Ёлка» — l’été")
+def test_common_letters_fold_as_they_do_beside_rare_ones(text: str) -> None:
+    assert [fold(char).text for char in text] == [fold(char + "ﬁ").text[:-1] for char in text]
+
+
 def test_folding_a_heap_of_marks_takes_no_letter_larger_than_a_few() -> None:
     folded = fold("a" + "\u0300\u0323" * 1_000)
     assert max(moved.from_end - moved.from_start for moved in folded.moved) <= 9
