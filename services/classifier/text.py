@@ -44,8 +44,10 @@ class _Table(dict[int, int]):
 _TABLE = _Table()
 
 # The letters and the punctuation of most texts: Latin, Cyrillic, Arabic, Vietnamese, kana, Hangul, Han.
-_COMMON = ((0x20, 0x250), (0x400, 0x483), (0x620, 0x64B), (0x1EA0, 0x1EFA), (0x2010, 0x203B), (0x3001, 0x302A))
-_COMMON += ((0x3041, 0x3097), (0x30A1, 0x30FD))
+_COMMON = (
+    *((0x20, 0x250), (0x400, 0x483), (0x620, 0x64B), (0x1EA0, 0x1EFA), (0x2010, 0x203B)),
+    *((0x3001, 0x302A), (0x3041, 0x3097), (0x30A1, 0x30FD)),
+)
 _CASELESS = "\uac00-\ud7a3\u4e00-\u9fff"
 _LETTERS = [char for first, last in _COMMON for char in map(chr, range(first, last))]
 # Seen in every other text, though they are more than a letter in another case.

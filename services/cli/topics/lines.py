@@ -13,11 +13,13 @@ from shared.config.document import dotted
 from shared.config.problems import explain
 from shared.models.base import Model
 
-Language = Annotated[
-    str | None,
-    BeforeValidator(lambda value: (value.replace("_", "-") or None) if isinstance(value, str) else value),
-    Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", description="BCP 47, e.g. uk or zh-Hant"),
-]
+
+def _tag(value: object) -> object:
+    return (value.replace("_", "-") or None) if isinstance(value, str) else value
+
+
+_Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", description="BCP 47, e.g. uk or zh-Hant")]
+Language = Annotated[_Tag | None, BeforeValidator(_tag)]
 
 
 def _published(value: object) -> datetime | None:
