@@ -51,7 +51,7 @@ def _key(
     return register
 
 
-# Leased due-sets. `name`: feeds, deliveries, websub.
+# Leased due-sets. `name`: feeds, pages, deliveries, websub.
 
 
 @_key("zset", "for ever", writer="store.due", readers="store.due")
@@ -123,10 +123,30 @@ def feed_polls(feed_id: str) -> str:
     return f"feed:{feed_id}:polls"
 
 
-@_key("string", "TOCSIN_ENTRY_RETENTION_SECONDS", writer="poller, in the commit of a poll", readers="classifier, cli")
+@_key(
+    "string",
+    "TOCSIN_ENTRY_RETENTION_SECONDS",
+    writer="poller, in the commit of a poll or a page",
+    readers="classifier, cli",
+)
 def entry(entry_id: str) -> str:
     """An entry as read, JSON."""
     return f"entry:{entry_id}"
+
+
+# Pages of relevant entries.
+
+
+@_key("string", "until the page has been read or given up", writer="poller, fenced by its lease", readers="poller")
+def page(entry_id: str) -> str:
+    """How far reading the entry's page has come, JSON."""
+    return f"page:{entry_id}"
+
+
+@_key("string", "1 d", writer="poller, fenced by its lease", readers="poller")
+def robots(origin: str) -> str:
+    """The robots.txt of `https://host:port`; empty where there is none."""
+    return f"robots:{origin}"
 
 
 # The queue, beside RQ's own keys (rq:*).
@@ -167,7 +187,7 @@ def topic_stories(topic: str) -> str:
 
 @_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
 def entry_story(topic: str, entry_id: str) -> str:
-    """The story that the entry was assigned to."""
+    """The story that the entry was assigned to; after a blank, the hash of the text that it was read with."""
     return f"topic:{topic}:entry:{entry_id}"
 
 
@@ -217,13 +237,13 @@ def host_opens(host: str) -> str:
 
 @_key("zset", "a member: until it gets in, or is late", writer="store.hosts (poller)", readers="store.hosts")
 def host_line(host: str) -> str:
-    """The feeds that wait for the host, in the order in which they lined up."""
+    """The feeds and pages that wait for the host, in the order in which they lined up."""
     return f"host:{host}:line"
 
 
 @_key("zset", "a member: until it gets in, or is late", writer="store.hosts (poller)", readers="store.hosts")
 def host_expected(host: str) -> str:
-    """The feeds that wait for the host, by when they were told to come back."""
+    """The feeds and pages that wait for the host, by when they were told to come back."""
     return f"host:{host}:expected"
 
 

@@ -17,11 +17,15 @@ FEED_DUE_LAG_SECONDS = Histogram(
 )
 FEED_PARSES = Counter("tocsin_feed_parses", "Documents read, by the path that read them.", ["path"])
 FEEDS = Gauge("tocsin_feeds", "Feeds by state, as this poller sees them.", ["state"])
+PAGES = Counter("tocsin_pages", "Pages of relevant entries, by how reading them ended.", ["outcome"])
 ENTRIES = Counter("tocsin_entries", "Entries read from feeds, by what became of them.", ["result"])
 QUEUE_DEPTH = Gauge("tocsin_queue_depth", "Batches that wait.", ["queue"])
 QUEUE_OLDEST_SECONDS = Gauge("tocsin_queue_oldest_job_age_seconds", "Age of the batch that waits longest.", ["queue"])
 JOB_SECONDS = Histogram("tocsin_job_duration_seconds", "Time to classify one batch.", buckets=_SECONDS)
 CLASSIFICATIONS = Counter("tocsin_classifications", "Verdicts on entries.", ["topic", "verdict"])
+TOPIC_PROBLEMS = Gauge(
+    "tocsin_topic_problems", "What is wrong in the topic packs on disk; above 0, those before them are in force."
+)
 STORY_DECISIONS = Counter("tocsin_story_decisions", "What became of relevant entries.", ["decision"])
 ALERTS = Counter("tocsin_alerts", "Revisions of stories written to the alerts stream.", ["type", "reason"])
 DELIVERY_ATTEMPTS = Counter(

@@ -84,9 +84,13 @@ def remedy(entry_ids: Sequence[str], tries: int) -> Remedy:
     return Remedy((tuple(entry_ids[:middle]), tuple(entry_ids[middle:])), 0, ())
 
 
-def batch_id(entry_ids: Sequence[str], tries: int) -> str:
-    """The job id: the same entries at the same try are the same job."""
-    return "batch-" + sha256(f"{tries}:{','.join(entry_ids)}".encode()).hexdigest()[:24]
+def batch_id(entry_ids: Sequence[str], tries: int, edition: str = "") -> str:
+    """The job id: the same edition of the same entries at the same try is the same job.
+
+    Without the edition, an entry whose page has been read would be queued under the name of its first classification,
+    and be deleted with it when that ends.
+    """
+    return "batch-" + sha256(f"{tries}:{','.join(entry_ids)}{edition and f':{edition}'}".encode()).hexdigest()[:24]
 
 
 def worker_name() -> str:
@@ -144,24 +148,26 @@ class JobQueue:
         self.queue = Queue(CLASSIFY, connection=redis, serializer=JSONSerializer)
         self._put_back = redis.register_script(_PUT_BACK)
 
-    def batch_commands(self, entry_ids: Sequence[str]) -> list[Command]:
+    def batch_commands(self, entry_ids: Sequence[str], edition: str = "") -> list[Command]:
         """The Redis commands that queue these entries in batches, for a caller who commits them with its own.
+
+        `edition` tells this classification of them from others.
 
         RQ writes into a pipeline that is never executed; its commands are taken from there.
         """
         recorder = self.redis.pipeline(transaction=False)
         for start in range(0, len(entry_ids), self.batch_size):
-            self._enqueue(entry_ids[start : start + self.batch_size], 0, recorder)
+            self._enqueue(entry_ids[start : start + self.batch_size], 0, recorder, edition)
         return [tuple(args) for args, _options in recorder.command_stack]
 
-    def _enqueue(self, entry_ids: Sequence[str], tries: int, pipe: Any) -> None:
+    def _enqueue(self, entry_ids: Sequence[str], tries: int, pipe: Any, edition: str = "") -> None:
         data = Queue.prepare_data(
             CLASSIFY_JOB,
             args=[list(entry_ids)],
             timeout=self.job_timeout_seconds,
             result_ttl=0,
-            job_id=batch_id(entry_ids, tries),
-            meta={"tries": tries},
+            job_id=batch_id(entry_ids, tries, edition),
+            meta={"tries": tries, "edition": edition},
             description=f"{len(entry_ids)} entries",
         )
         self.queue.enqueue_many([data], pipeline=pipe)
@@ -240,7 +246,7 @@ class JobQueue:
         job.delete(pipeline=pipe)
         self._forget_started(job.id, pipe)
         for batch in plan.batches:
-            self._enqueue(batch, plan.tries, pipe)
+            self._enqueue(batch, plan.tries, pipe, str(job.meta.get("edition", "")))
         for entry_id in plan.buried:
             self.bury(entry_id, why, SINGLE_TRIES, pipe)
 

@@ -127,6 +127,16 @@ class Settings(BaseSettings):
     )
     max_entries_per_poll: Count = Field(1000, description="the most entries read from one poll of a feed")
 
+    full_text: bool = Field(
+        True, description="whether the pages of relevant entries are fetched, and classified with their text"
+    )
+    page_concurrency: Count = Field(8, description="pages fetched at once by one poller")
+    page_total_seconds: Seconds = Field(
+        20.0, description="the most that fetching a page may take; with its extraction less than the poll lease"
+    )
+    page_max_bytes: Count = Field(5_242_880, description="the largest page, in bytes after decoding")
+    page_max_characters: Count = Field(20_000, description="the most characters of a page's text that are kept")
+
     batch_size: Count = Field(50, description="the most entries in one classifier job")
     classifier_processes: Count = Field(1, description="classifiers that `tocsin up` starts")
     classifier_max_jobs: Count = Field(

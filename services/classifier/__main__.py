@@ -1,6 +1,7 @@
 """`tocsin classifier`."""
 
 import sys
+from functools import partial
 
 from services.classifier.wiring import wired
 from shared.errors import RedisUnavailable, TocsinError
@@ -15,10 +16,17 @@ def main() -> int:
         settings = begin("classifier")
         # A worker that gave up would leave its batch behind, as one that died of it does.
         patience = Patience()
-        with wired(settings, redis_url(settings), patience) as queue:
-            queue.work(
-                max_jobs=settings.classifier_max_jobs, blameless=StoreUnavailable, when_told_to_stop=patience.end
+        with wired(settings, redis_url(settings), patience) as (queue, topics):
+            work = partial(
+                queue.work,
+                max_jobs=settings.classifier_max_jobs,
+                blameless=StoreUnavailable,
+                when_told_to_stop=patience.end,
             )
+            work()
+            # A fresh process would not start with packs that are refused: so long the old one stays.
+            while topics.refused and not patience.ended:
+                work()
     except TocsinError as error:
         return complain(error)
     except StoreUnavailable as error:

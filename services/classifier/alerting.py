@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 
 from shared.models.story import AlertType, Article, KnownClaim, Relation, Story, same_figure
 from shared.models.topic import Certainty
@@ -64,15 +65,22 @@ class News:
 
 
 def decide(before: Story | None, after: Story, now: datetime) -> Ring | Silent:
-    """`before` is None when the article opened the story; otherwise `after` is `before` and one article more."""
-    if before is not None and len(before.articles) == len(after.articles):
+    """`before` is None when the article opened the story; otherwise `after` is `before` and one article more, or one
+    that has been read anew."""
+    article = _told(before, after)
+    if article is None:
         return Silent(Reason.DUPLICATE, "this entry is in the story already")
-    article = after.articles[-1]
     if now - article.moment > FRESH:
         return Silent(Reason.STALE, f"published {(now - article.moment).total_seconds() / 3600:.0f} h ago")
     if before is None or not before.revisions:
         return _first_ring(article, after)
     return _update(before, after, article, now)
+
+
+def _told(before: Story | None, after: Story) -> Article | None:
+    """The article that was put there, even if it reads as before: what it states may be new all the same."""
+    held = before.articles if before else ()
+    return next((new for old, new in zip_longest(held, after.articles) if new is not old), None)
 
 
 def _first_ring(article: Article, story: Story) -> Ring | Silent:
@@ -83,7 +91,7 @@ def _first_ring(article: Article, story: Story) -> Ring | Silent:
 
 
 def _update(before: Story, after: Story, article: Article, now: datetime) -> Ring | Silent:
-    news = list(_news(before, after))
+    news = list(_news(before, after, article))
     if not news:
         known = article.relation in (Relation.DUPLICATE, Relation.COPY)
         return Silent(Reason(article.relation.value) if known else Reason.NOTHING_NEW, article.reason)
@@ -93,14 +101,14 @@ def _update(before: Story, after: Story, article: Article, now: datetime) -> Rin
     return Silent(Reason.COMPLETING, detail)
 
 
-def _news(before: Story, after: Story) -> Iterator[News]:
+def _news(before: Story, after: Story, article: Article) -> Iterator[News]:
     """What the article adds, the gravest first."""
     said = [claim for claim in after.claims if not any(claim.restates(known) for known in before.claims)]
     upfront = [claim for claim in said if claim.position <= LEAD]
     figures = [fact for claim in said if (fact := _figure(claim, before.claims))]
     yield from sorted(figures, key=lambda fact: not fact.corrects)
     yield from _certainties(upfront, before.claims)
-    yield from _corroborated(before, after)
+    yield from _corroborated(before, after, article)
     yield from _places(upfront, before.claims)
 
 
@@ -109,7 +117,8 @@ def _figure(claim: KnownClaim, known: Iterable[KnownClaim]) -> News | None:
     value = claim.value
     if value is None or any(same_figure(value, other.value) for other in known):
         return None
-    of_role = [(other.value, other.said_at) for other in known if other.role == claim.role and other.value]
+    others = [other for other in known if not other.only_by(claim.entry_id)]  # nobody corrects himself in one article
+    of_role = [(other.value, other.said_at) for other in others if other.role == claim.role and other.value]
     name = (claim.role or claim.kind).replace("_", " ")
     if not of_role:
         new = News(Reason.NEW_FIGURE, f"{name} {value:,.0f}")
@@ -133,29 +142,29 @@ def _supersedes(claim: KnownClaim, known: float) -> bool:
 
 def _certainties(claims: Iterable[KnownClaim], known: Sequence[KnownClaim]) -> Iterator[News]:
     for claim in claims:
-        held = {other.certainty for other in known if other.kind == claim.kind}
+        of_kind = [other for other in known if other.kind == claim.kind and not other.only_by(claim.entry_id)]
+        held = {other.certainty for other in of_kind}
         if held and claim.certainty in _VERDICTS and claim.certainty not in held:
             speaker = f" by {claim.attribution}" if claim.attribution else ""
             detail = f"{claim.kind} {claim.certainty}{speaker}"
             yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
 
 
-def _corroborated(before: Story, after: Story) -> Iterator[News]:
+def _corroborated(before: Story, after: Story, article: Article) -> Iterator[News]:
     """What an article is about as a whole rings when enough sources see it so: one outlet's wording is no event."""
-    first, article = before.articles[0], after.articles[-1]
+    first = before.articles[0]
     graver = article.severity.rank > first.severity.rank
-    if graver and _tips(after, lambda other: other.severity.rank >= article.severity.rank):
+    if graver and _tips(before, after, lambda other: other.severity.rank >= article.severity.rank):
         yield News(Reason.SEVERITY_RAISED, f"severity {first.severity} → {article.severity}")
     other_event = article.event_type and article.event_type != before.event_type
-    if other_event and _tips(after, lambda other: other.event_type == article.event_type):
+    if other_event and _tips(before, after, lambda other: other.event_type == article.event_type):
         yield News(Reason.NEW_EVENT_TYPE, f"also {article.event_type}")
 
 
-def _tips(story: Story, agrees: Callable[[Article], bool]) -> bool:
-    """The newest article is the one by which enough sources agree."""
-    *earlier, newest = story.articles
-    sources = {article.source for article in earlier if agrees(article)}
-    return len(sources) == CORROBORATION - 1 and newest.source not in sources
+def _tips(before: Story, after: Story, agrees: Callable[[Article], bool]) -> bool:
+    """Not enough sources agreed before, and now they do."""
+    then, now = ({article.source for article in story.articles if agrees(article)} for story in (before, after))
+    return len(then) < CORROBORATION <= len(now)
 
 
 def _places(claims: Iterable[KnownClaim], known: Iterable[KnownClaim]) -> Iterator[News]:

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from math import exp, log
 from zlib import crc32
 
-from services.classifier.text import fold, is_cjk, is_word, sentence_at, sentences
+from services.classifier.text import Span, fold, is_cjk, is_word, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.story import FIGURE_TOLERANCE, Article, Fingerprint, Relation, Story
 from shared.models.topic import TopicMatch
@@ -48,8 +49,14 @@ class Assignment:
 
 def position(entry: Entry, offset: int) -> int:
     """Where in the entry's text an offset lies: 0 the title, 1 the lead, then the sentences after it."""
-    within_summary = offset - len(entry.title) - 1
-    return 0 if within_summary < 0 else 1 + sentence_at(sentences(entry.summary), within_summary)
+    rest = len(entry.title) + 1
+    return 0 if offset < rest else 1 + sentence_at(_sentences(entry.whole[rest:]), offset - rest)
+
+
+@lru_cache(maxsize=4)
+def _sentences(text: str) -> tuple[Span, ...]:
+    """The same text is asked about again and again, for each statement in it."""
+    return sentences(text)
 
 
 def fingerprint(entry: Entry, match: TopicMatch) -> Fingerprint:

@@ -6,7 +6,7 @@ _bound: list[Classifier] = []
 
 
 def bind(classifier: Classifier) -> None:
-    """The classifier that jobs of this process use."""
+    """The classifier that jobs of this process use from now on. A job that has begun goes on with the one before."""
     _bound[:] = [classifier]
 
 

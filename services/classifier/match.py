@@ -85,7 +85,7 @@ class Topic:
         if not parts.actors:
             return _Verdict("no_actor", evidence=parts.named)
         near = topic.proximity.cjk if text.language in _CJK else topic.proximity.characters
-        anchors = parts.anchors(near) or parts.on_own_ground(near)
+        anchors = parts.anchors(near)
         if not anchors:
             return _Verdict("no_noun_near_actor", evidence=parts.actors)
         lead = [anchor for anchor in anchors if text.sentence(anchor[0]) <= topic.lead]
@@ -158,16 +158,6 @@ class _Parts:
         pairs = [(actor, noun) for actor in self._actors for noun in self._around(actor, near)]
         return sorted([*alone, *pairs], key=lambda anchor: anchor[0].start)
 
-    def on_own_ground(self, near: int) -> list[tuple[Hit, ...]]:
-        """The actor near the topic's own place: what else of it would be there? Unless the noun is another's, or a sign
-        of another subject is given."""
-        at = self._text.sentence
-        nouns = {at(noun) for noun in self._nouns}
-        if self.negative or not self._needs_noun:
-            return []
-        pairs = ((actor, place) for actor in self._actors for place in self.core if at(actor) not in nouns)
-        return [(actor, place) for actor, place in pairs if self._together(actor, place, near)]
-
     def _around(self, actor: Hit, near: int) -> list[Hit]:
         first = bisect_left(self._noun_starts, actor.start - near - _LONGEST_FORM)
         last = bisect_right(self._noun_starts, actor.end + near)
@@ -211,8 +201,8 @@ class Matcher:
         return {topic.pack.name: topic.version for topic in self.topics}
 
     def classify(self, entry: Entry, now: datetime) -> Classification:
-        text = f"{entry.title}\n{entry.summary}"
-        return Classification(entry_id=entry.id, classified_at=now, matches=self.match(text, entry.language))
+        matches = self.match(entry.whole, entry.language)
+        return Classification(entry_id=entry.id, classified_at=now, matches=matches)
 
     def match(self, text: str, language: str | None = None) -> tuple[TopicMatch, ...]:
         """A verdict for each topic whose actor is named. The text's first line is its title.

@@ -1,40 +1,81 @@
-"""The topic packs of an installation, loaded, compiled and held to their own examples."""
+"""The topic packs of an installation, loaded, held to their own examples, and compiled."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.classifier.cache import PackCache
 from services.classifier.match import Matcher, compile_topics
-from shared.config.document import read_document
-from shared.config.topics import RULE_FILE, load_topic_pack
+from services.classifier.review import Remark, doubts, faults
+from shared.config.topics import PackSource, Problems, parse_pack, read_pack, topic_directories
 from shared.errors import ConfigError
 from shared.models.allowed import Location
 from shared.models.pack import LanguageForms, TopicPack
 from shared.models.topic import TopicMatch
+from shared.settings import Settings
+
+CACHE = "cache"  # in the data directory
 
 
-def load_matcher(directory: Path) -> Matcher:
+def installed_matcher(settings: Settings) -> Matcher:
+    """The packs that the settings name, from the cache as far as it has them."""
+    return load_matcher(settings.topics_dir, pack_cache(settings))
+
+
+def pack_cache(settings: Settings) -> PackCache:
+    return PackCache(settings.data_dir / CACHE)
+
+
+def load_matcher(directory: Path, cache: PackCache | None = None) -> Matcher:
     """Every pack under `directory`. `ConfigError` names each file, line and example that is not met."""
-    homes = sorted(rule.parent for rule in directory.glob(f"*/{RULE_FILE}"))
-    if not homes:
-        raise ConfigError(f"{directory}: no topic; a directory with a {RULE_FILE} is needed")
-    packs = {home: load_topic_pack(home) for home in homes}
-    matcher = compile_topics(list(packs.values()))
-    if problems := [problem for home, pack in packs.items() for problem in broken_examples(matcher, home, pack)]:
+    problems = Problems()
+    packs = [pack for home in topic_directories(directory) if (pack := problems.of(load_pack, home, cache))]
+    problems.report()
+    return compile_topics(packs)
+
+
+def load_pack(home: Path, cache: PackCache | None = None) -> TopicPack:
+    """A pack that meets its examples, now or, by the cache, when it was last read."""
+    source = read_pack(home)
+    if cache and (known := cache.load(source)):
+        return known
+    pack = parse_pack(source)
+    if problems := [*_told(source, faults(pack))] or [*broken_examples(source, pack)]:
         raise ConfigError(*problems)
-    return matcher
+    if cache:
+        cache.keep(source, pack)
+    return pack
 
 
-def broken_examples(matcher: Matcher, home: Path, pack: TopicPack) -> Iterator[str]:
+def doubtful(directory: Path) -> Iterator[str]:
+    """What is allowed in the packs under `directory`, but hardly meant: a line each, with file, line and field."""
+    problems = Problems()  # told by whoever loads the packs
+    for home in problems.of(topic_directories, directory) or ():
+        source = problems.of(read_pack, home)
+        pack = source and problems.of(parse_pack, source)
+        if source and pack:
+            yield from _told(source, doubts(pack))
+
+
+def broken_examples(source: PackSource, pack: TopicPack) -> Iterator[str]:
+    """By its own pack alone: no topic has a part in the verdict of another."""
+    matcher = compile_topics([pack])
     for forms in pack.languages:
-        broken = [*_broken(matcher, pack.name, forms)]
-        if broken:
-            document = read_document(home / f"{forms.language}.yaml")
-            yield from (document.problem(at, text) for at, text in broken)
+        yield from _told(source, _broken(matcher, forms))
 
 
-def _broken(matcher: Matcher, topic: str, forms: LanguageForms) -> Iterator[tuple[Location, str]]:
+def _told(source: PackSource, remarks: Iterator[Remark]) -> Iterator[str]:
+    document = functools.cache(source.document)  # there may be many remarks on a file, and none on most
+    return (document(file).problem(at, text) for file, at, text in remarks)
+
+
+def _broken(matcher: Matcher, forms: LanguageForms) -> Iterator[Remark]:
+    return (Remark(f"{forms.language}.yaml", at, text) for at, text in _unmet(matcher, forms))
+
+
+def _unmet(matcher: Matcher, forms: LanguageForms) -> Iterator[tuple[Location, str]]:
     def judge(text: str) -> TopicMatch | None:
-        return next((match for match in matcher.match(text, forms.language) if match.topic == topic), None)
+        return next(iter(matcher.match(text, forms.language)), None)
 
     for index, example in enumerate(forms.examples.match):
         found = judge(example.text)

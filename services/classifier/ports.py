@@ -15,5 +15,12 @@ class Entries(Protocol):
 
 class Stories(Protocol):
     def assign(
-        self, topic: str, entry_id: str, now: datetime, decide: Callable[[Sequence[Story]], Change]
+        self,
+        topic: str,
+        entry_id: str,
+        now: datetime,
+        decide: Callable[[Sequence[Story]], Change],
+        *,
+        edition: str = "",
     ) -> Change | None: ...
+    def reread(self, topic: str, entry_id: str, edition: str, decide: Callable[[Story], Change]) -> Change | None: ...

@@ -1,4 +1,7 @@
-"""Making a story, extending it, and giving it a revision. Pure: a story goes in, a new one comes out."""
+"""Making a story, extending it, reading an entry of it anew, and giving it a revision.
+
+Pure: a story goes in, a new one comes out.
+"""
 
 from datetime import datetime
 from hashlib import sha256
@@ -6,7 +9,7 @@ from hashlib import sha256
 from services.classifier.alerting import Ring
 from services.classifier.cluster import Assignment, position
 from shared.models.entry import Entry
-from shared.models.story import Article, Fingerprint, KnownClaim, Relation, Revision, Story
+from shared.models.story import Article, Fingerprint, KnownClaim, Relation, Revision, Story, same_figure
 from shared.models.topic import Claim, Tier, TopicMatch
 
 
@@ -60,6 +63,43 @@ def extend(
             "updated_at": now,
         }
     )
+
+
+def reread(story: Story, entry: Entry, match: TopicMatch, fingerprint: Fingerprint, now: datetime) -> Story:
+    """The story with the entry read anew, in the place where it stands; how it came there stays as it was."""
+    before = story.article(entry.id)
+    if before is None:
+        return story
+    article = _article(entry, match, fingerprint, Assignment(None, before.relation, before.similarity, before.reason))
+    articles = tuple(article if each is before else each for each in story.articles)
+    return story.model_copy(
+        update={
+            "topic_version": match.version,
+            "event_type": match.event_type if articles[0] is article else story.event_type,
+            "severity": max((each.severity for each in articles), key=lambda severity: severity.rank),
+            "tier": Tier.CORE if Tier.CORE in (story.tier, match.tier) else Tier.RELATED,
+            "score": max(story.score, match.score),
+            "threshold": match.threshold,
+            "claims": _reread_claims(story.claims, entry, match, article),
+            "articles": articles,
+            "updated_at": now,
+        }
+    )
+
+
+def _reread_claims(
+    known: tuple[KnownClaim, ...], entry: Entry, match: TopicMatch, article: Article
+) -> tuple[KnownClaim, ...]:
+    """What only this entry said makes way for what it says now; but no figure and no place is forgotten by that: it
+    may have rung, and must not again."""
+    own = [claim for claim in known if claim.only_by(entry.id)]
+    merged = _merge(tuple(claim for claim in known if claim not in own), entry, match, article)
+    return (*merged, *(claim for claim in own if not _remembered(claim, merged)))
+
+
+def _remembered(claim: KnownClaim, claims: tuple[KnownClaim, ...]) -> bool:
+    figure = claim.value is None or any(same_figure(claim.value, held.value) for held in claims)
+    return figure and (claim.region is None or any(claim.region == held.region for held in claims))
 
 
 def revise(story: Story, ring: Ring, now: datetime) -> Story:

@@ -16,8 +16,9 @@ from unicodedata import category, combining, is_normalized, normalize
 Span = tuple[int, int]
 _ANYWHERE = sys.maxsize  # the greatest end: beside a start, what begins there or before stands before it
 
-# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents.
-_IGNORABLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\u0300\u0301]")
+# Invisible or decorative: soft hyphen, zero-width space and joiners, word joiner, byte-order mark, stress accents,
+# Arabic vowel signs and lengthening.
+_IGNORABLE = re.compile("[\u00ad\u0640\u064b-\u0652\u0670\u200b-\u200f\u2060\ufeff\u0300\u0301]")
 _MARKS = "".join(char for char in map(chr, range(0x300, 0x3100)) if category(char).startswith("M"))
 # Of these, composing makes several characters.
 _LONGER = (
@@ -28,7 +29,7 @@ _LONGER = (
 _ODD = re.compile(
     f"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{_MARKS}]{{1,8}}|[{_LONGER}]|{_IGNORABLE.pattern}", re.DOTALL
 )
-_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ё", "''''''''------е")
+_ALIKE = str.maketrans("’ʼ‘`´ʹ′ꞌ‐‑‒–—−ёİأإآٱىة", "''''''''------еiاااايه")
 
 
 class _Table(dict[int, int]):
@@ -52,7 +53,7 @@ _CASELESS = "\uac00-\ud7a3\u4e00-\u9fff"
 _LETTERS = [char for first, last in _COMMON for char in map(chr, range(first, last))]
 # Seen in every other text, though they are more than a letter in another case.
 _SWAPPED = [char for char in [*"\u00a0Ё", *map(chr, _ALIKE)] if ord(char) > 0x7F]
-_SIMPLE = {char for char in _LETTERS if char.lower() == char.translate(_TABLE)} - {chr(0xAD), "\u0300", "\u0301"}
+_SIMPLE = {char for char in _LETTERS if char.lower() == char.translate(_TABLE) and not _IGNORABLE.match(char)}
 _UNUSUAL = re.compile(f"[^\t\n\r{re.escape(''.join(sorted(_SIMPLE | set(_SWAPPED))))}{_CASELESS}]")
 
 
@@ -125,6 +126,11 @@ def is_word(char: str) -> bool:
     return (char.isalnum() or combining(char) > 0) and not is_cjk(char)
 
 
+def is_common(word: str, language: str) -> bool:
+    """One of the words that tell the language, since every text has some."""
+    return language in _VOTES.get(word, ())
+
+
 # From the first mark of a run only, and never back: so that a text of nothing but dots costs no more than its length.
 _END = re.compile(r"\n++|(?<![!?…])[!?…]++[\"'»”’)\]]*+(?=\s)|[。！？]++[」』”’）]*+|(?<!\.)\.++[\"'»”’)\]]*+(?=\s)")
 _ABBREVIATION_LIST = """
@@ -193,6 +199,10 @@ _STOP_WORDS = {
     "cs": "je na se že byl podle jsou pro ve které jako",
     "sk": "je na sa že bol podľa sú pre vo ktoré ako",
     "vi": "của và là các được cho trong một người không",
+    "sl": "pri ter bil tudi kot iz",
+    "sr": "koji koja kako nije će iz protiv",
+    "is": "að það við sem með fyrir",
+    "tr": "bir için olarak daha sonra göre",
 }
 _VOTES: dict[str, list[str]] = {}
 for _language, _words in _STOP_WORDS.items():
@@ -212,6 +222,9 @@ _UKRAINIAN, _RUSSIAN = re.compile("[іїєґІЇЄҐ]"), re.compile("[ыэъёЫ
 _ONLY_RUSSIAN = re.compile("[ыэёЫЭЁ]")
 _WORD = re.compile(r"[^\W\d_]+")
 _FEW = 2
+# Russian has no ъ before a consonant; of the languages with ј, Macedonian alone says во and дека.
+_MACEDONIAN, _MACEDONIAN_WORD = re.compile("[ѓќѕЃЌЅ]"), re.compile(r"\b(?:во|дека)\b")
+_YUGOSLAV, _BULGARIAN = re.compile("[јљњџћђЈЉЊЏЋЂ]"), re.compile("ъ[бвгджзклмнпрстфхцчшщ]")
 
 
 def language_of(text: str, declared: str | None = None) -> str | None:
@@ -265,12 +278,20 @@ def _fits(language: str, script: str) -> bool:
 
 
 def _cyrillic(text: str, declared: str | None) -> tuple[str, bool]:
+    if declared is None and (other := _other_cyrillic(text)):
+        return other, True
     ukrainian, russian = len(_UKRAINIAN.findall(text)), len(_RUSSIAN.findall(text))
     if declared in (None, "uk", "ru") or not _fits(declared, "cyrillic"):
         if ukrainian != russian:
             return ("uk", True) if ukrainian > russian else ("ru", bool(_ONLY_RUSSIAN.search(text)))
         return (declared, True) if declared in ("uk", "ru") else ("ru", False)
     return declared, True
+
+
+def _other_cyrillic(text: str) -> str | None:
+    if _YUGOSLAV.search(text) or _MACEDONIAN.search(text):
+        return "mk" if _MACEDONIAN.search(text) or _MACEDONIAN_WORD.search(text) else "sr"
+    return "bg" if _BULGARIAN.search(text) else None
 
 
 def _vote(text: str) -> tuple[str | None, bool]:

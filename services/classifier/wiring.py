@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from services.classifier import jobs
 from services.classifier.caretaker import Caretaker
 from services.classifier.classifier import Classifier
-from services.classifier.packs import load_matcher
+from services.classifier.match import Matcher
+from services.classifier.packs import pack_cache
+from services.classifier.topics_dir import TopicsDir
 from shared.queue import JobQueue
 from shared.runtime.status import StatusServer
 from shared.settings import Settings
@@ -16,26 +18,30 @@ from shared.store.stories import StoryStore
 
 
 @contextmanager
-def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[JobQueue]:
-    """The queue whose jobs this process does. Raises ConfigError for a pack that does not load."""
-    matcher = load_matcher(settings.topics_dir)
+def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[tuple[JobQueue, TopicsDir]]:
+    """The queue whose jobs this process does, and the topics that it follows meanwhile.
+
+    Raises ConfigError for a pack that does not load.
+    """
     redis = connect_sync(redis_url)
-    jobs.bind(
-        Classifier(
-            matcher=matcher,
-            entries=EntryStore(redis, retention_seconds=settings.entry_retention_seconds),
-            stories=StoryStore(
-                redis,
-                window_seconds=settings.story_window_seconds,
-                retention_seconds=settings.story_retention_seconds,
-            ),
-        )
+    entries = EntryStore(redis, retention_seconds=settings.entry_retention_seconds)
+    stories = StoryStore(
+        redis,
+        window_seconds=settings.story_window_seconds,
+        retention_seconds=settings.story_retention_seconds,
     )
+
+    def take(matcher: Matcher) -> None:
+        jobs.bind(Classifier(matcher=matcher, entries=entries, stories=stories, full_text=settings.full_text))
+
+    topics = TopicsDir(settings.topics_dir, pack_cache(settings), take)
+    topics.load()
     with (
         StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)),
         Caretaker(job_queue(settings, redis_url)),
+        topics,
     ):
-        yield job_queue(settings, redis_url, patience)
+        yield job_queue(settings, redis_url, patience), topics
 
 
 def job_queue(settings: Settings, redis_url: str, patience: Patience | None = None) -> JobQueue:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from services.classifier.packs import load_matcher
+from services.classifier.packs import installed_matcher
 from services.cli.console import Display
 from services.cli.system import Events, RedisKeeper, run_system
 from shared.config.feeds import load_feeds
@@ -60,7 +60,7 @@ def _greeting(settings: Settings) -> str:
     """Reads the whole configuration once, so that a mistake is told before anything is started."""
     feeds = [feed for feed in load_feeds(settings.feeds_file) if feed.enabled]
     subscriptions = load_subscriptions(settings.subscriptions_file, os.environ)
-    topics = ", ".join(load_matcher(settings.topics_dir).versions)
+    topics = ", ".join(installed_matcher(settings).versions)
     base = settings.metrics_port
     metrics = f"http://{settings.metrics_host}:{base}/metrics" if base else "on any free port"
     return (

@@ -20,6 +20,8 @@ _SIGNATURES = (
     (b"\x4c\x6f\xa7\x94", "cp037"),
 )
 _STATED = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([A-Za-z][\w.:-]*)""")
+_STATED_BY_PAGE = re.compile(rb"""<meta\s[^>]*?\bcharset\s*=\s*["']?([A-Za-z][\w.:-]*)""", re.IGNORECASE)
+_STATED_WITHIN = 1024  # HTML Standard, 4.2.5.4
 # What is written under these names is in truth what their vendors made of them (WHATWG Encoding, 4.2).
 _TRUE_NAMES = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
@@ -36,7 +38,7 @@ def as_utf8(body: bytes, charset: str | None) -> bytes:
 
     Believed are, in this order (RFC 7303, 3, but for the second): a byte order mark; UTF-8, which no other text looks
     like, even where some bytes are not; `charset` of the Content-Type header, unless it is a mere default; the XML
-    declaration; and then ISO 8859-1, which takes anything.
+    declaration or, in a page, the meta element; and then ISO 8859-1, which takes anything.
     """
     for mark, encoding in _MARKS:
         if body.startswith(mark):
@@ -52,7 +54,7 @@ def as_utf8(body: bytes, charset: str | None) -> bytes:
 
 
 def _candidates(body: bytes, charset: str | None) -> Iterator[str]:
-    match = _STATED.match(body)
+    match = _STATED.match(body) or _STATED_BY_PAGE.search(body, 0, _STATED_WITHIN)
     names = [_canonical(charset), _canonical(match[1].decode()) if match else None]
     if names[0] in _DEFAULTS:
         names.reverse()

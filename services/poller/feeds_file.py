@@ -3,11 +3,12 @@
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared import metrics
 from shared.config.feeds import load_feeds
+from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.models.feed import Feed, FeedHealth
@@ -20,9 +21,6 @@ FIRST_POLLS_SECONDS = 10.0
 log = get_logger()
 
 
-Stamp = tuple[int, int] | None
-
-
 @dataclass(slots=True)
 class FeedsFile:
     """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
@@ -32,11 +30,13 @@ class FeedsFile:
     interval_seconds: float
     look_every_seconds: float = LOOK_EVERY_SECONDS
     feeds: tuple[Feed, ...] = ()
-    _read: Stamp = None
+    _watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watch = Watch(lambda: (self.path,))
 
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
-        self._read = self._stamp()  # first: what is written while we read is looked at again
         self.feeds = feeds = load_feeds(self.path)
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
         changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
@@ -50,19 +50,12 @@ class FeedsFile:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self.look_every_seconds)
             await self._count_states()
-            if self._stamp() == self._read:
+            if not self._watch.changed():
                 continue
             try:
                 await self.configure(stop)
             except ConfigError as error:
                 log.error("feeds.refused", problems=list(error.problems), in_force="the feeds before this change")
-
-    def _stamp(self) -> Stamp:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
 
     async def _count_states(self) -> None:
         with suppress(*StoreUnavailable):

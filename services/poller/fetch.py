@@ -26,7 +26,7 @@ async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -
         status=response.status,
         body=response.body,
         url=response.url,
-        charset=_charset(response.headers.get("content-type", "")),
+        charset=charset_of(response.headers.get("content-type", "")),
         etag=response.headers.get("etag"),
         last_modified=response.headers.get("last-modified"),
         retry_after=retry_after_seconds(response.headers, now),
@@ -41,11 +41,11 @@ async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -
 
 def pushed(push: Push) -> Fetched:
     """What a hub sent, as if it had been fetched."""
-    charset = _charset(push.content_type)
+    charset = charset_of(push.content_type)
     return Fetched(status=200, body=push.body, url=push.url, charset=charset, detail="pushed", pushed=True)
 
 
-def _charset(content_type: str) -> str | None:
+def charset_of(content_type: str) -> str | None:
     """The parameter of that name (RFC 9110, 8.3.1)."""
     if ";" not in content_type:
         return None

@@ -1,23 +1,29 @@
-"""Parsing in children that can be killed: half a megabyte of unclosed tags costs a lenient parser seconds, not us.
+"""Feeds and pages are read in children that can be killed: half a megabyte of unclosed tags costs a parser seconds, not
+us.
 
-Each child has a socket of its own to the poller, over which goes one document at a time: 8 bytes of length, then the
-bytes. Who is not done by the deadline is killed; one that dies in the middle of an answer spoils no other's.
+Each child has a socket of its own to the poller, over which goes one document at a time, with what is to be done with
+it: 8 bytes of length, then the bytes. Who is not done by the deadline is killed; one that dies in the middle of an
+answer spoils no other's.
 """
 
 import asyncio
 import ctypes
+import logging
 import multiprocessing
 import os
 import pickle
 import resource
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import starmap
 from operator import attrgetter
 from struct import Struct
+from typing import TypeVar
 
+from services.poller.extract import Extract, extract
 from services.poller.parse import Document, Item, parse
 
 MAX_DATA_BYTES = 512 * 1024 * 1024
@@ -34,6 +40,8 @@ _LENGTH = Struct("<Q")
 _row = attrgetter(*Item.__slots__)
 _PR_SET_PDEATHSIG = 1
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+T = TypeVar("T")
+Row = tuple[object, ...]
 
 
 class ChildDied(RuntimeError):
@@ -61,6 +69,15 @@ class ParsingPool:
 
         Also raises TimeoutError after the deadline, and ChildDied.
         """
+        document, rows = await self._have_done(_parsed, body, base_url, charset)
+        return replace(document, items=tuple(starmap(Item, rows)))
+
+    async def extract(self, body: bytes, charset: str | None, agent: str) -> Extract:
+        """As `extract.extract`. Also raises TimeoutError after the deadline, ChildDied, and what extractors raise."""
+        return await self._have_done(extract, body, charset, agent)
+
+    async def _have_done(self, work: Callable[..., T], body: bytes, *about: object) -> T:
+        """`work(body, *about)`, a function that a child can import, done by one."""
         await self._places.acquire()
         child = None
         try:
@@ -69,12 +86,16 @@ class ParsingPool:
             lagging = asyncio.get_running_loop().call_later(PROMPT_SECONDS, self._let_lag, child)
             try:
                 async with asyncio.timeout(self._seconds):
-                    answer = await child.ask(body, base_url, charset)
+                    answer = await child.ask(body, work, about)
             finally:
                 lagging.cancel()
         finally:
             self._leave(child)
-        return _unpacked(answer)
+        told = pickle.loads(answer)  # noqa: S301  of a child of ours
+        if isinstance(told, Exception):
+            raise told
+        result: T = told
+        return result
 
     def _take(self) -> "_Child":
         while self._idle:
@@ -142,12 +163,12 @@ class _Child:
             await self._hear()
             self._started = True
 
-    async def ask(self, body: bytes, base_url: str, charset: str | None) -> bytearray:
+    async def ask(self, body: bytes, work: Callable[..., object], about: Sequence[object]) -> bytearray:
         self._documents += 1
         self._waits = False
-        loop, about = asyncio.get_running_loop(), pickle.dumps((base_url, charset))
+        loop, task = asyncio.get_running_loop(), pickle.dumps((work, about))
         try:
-            await loop.sock_sendall(self._ours, _LENGTH.pack(len(about)) + about + _LENGTH.pack(len(body)))
+            await loop.sock_sendall(self._ours, _LENGTH.pack(len(task)) + task + _LENGTH.pack(len(body)))
             await loop.sock_sendall(self._ours, body)
             return await self._hear()
         except OSError as error:
@@ -182,14 +203,6 @@ def newest(items: tuple[Item, ...], most: int) -> tuple[Item, ...]:
     return tuple(items[n] for n in sorted(order[:most]))
 
 
-def _unpacked(answer: bytearray) -> Document:
-    told, rows = pickle.loads(answer)  # noqa: S301  of a child of ours
-    if isinstance(told, Exception):
-        raise told
-    document: Document = replace(told, items=tuple(starmap(Item, rows)))
-    return document
-
-
 # In the child ---------------------------------------------------------------------------------------------------------
 
 
@@ -199,9 +212,9 @@ def _serve(poller: socket.socket, parent: int) -> None:
     with poller, poller.makefile("rb") as questions:
         _tell(poller, b"")
         while length := questions.read(_LENGTH.size):
-            about = questions.read(*_LENGTH.unpack(length))
+            task = questions.read(*_LENGTH.unpack(length))
             body = questions.read(*_LENGTH.unpack(questions.read(_LENGTH.size)))
-            _tell(poller, _answer(body, *pickle.loads(about)))  # noqa: S301  of our parent
+            _tell(poller, _answer(body, *pickle.loads(task)))  # noqa: S301  of our parent
             del body
 
 
@@ -210,19 +223,26 @@ def _tell(poller: socket.socket, answer: bytes) -> None:
     poller.sendall(answer)
 
 
-def _answer(body: bytes, base_url: str, charset: str | None) -> bytes:
+def _answer(body: bytes, work: Callable[..., object], about: Sequence[object]) -> bytes:
     try:
-        document = parse(body, base_url, charset)
-        rows = [_row(item) for item in newest(document.items, MAX_ITEMS)]
-        return pickle.dumps((replace(document, items=()), rows))
+        return pickle.dumps(work(body, *about))
     except Exception as error:  # noqa: BLE001  whatever it is, the poller judges it
-        return pickle.dumps((error, ()))
+        return pickle.dumps(error)
+
+
+def _parsed(body: bytes, base_url: str, charset: str | None) -> tuple[Document, list[Row]]:
+    document = parse(body, base_url, charset)
+    return replace(document, items=()), [_row(item) for item in newest(document.items, MAX_ITEMS)]
 
 
 def _become_a_child(parent: int) -> None:
-    """End with the poller even when it is killed, leave the terminal's Ctrl-C to it, and bound the memory."""
+    """End with the poller even when it is killed, leave the terminal's Ctrl-C to it, and bound the memory.
+
+    What libraries mutter about a stranger's document is no line of our log.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable()
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))

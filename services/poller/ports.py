@@ -1,16 +1,19 @@
 """What the poller needs from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from services.poller.extract import Extract
 from services.poller.parse import Document
 from shared.http import Limits, Response
 from shared.models.entry import Entry
 from shared.models.feed import FeedState, PollRecord
+from shared.models.page import PageState
 from shared.models.websub import PushOffer, PushRequest, PushSubscription
 from shared.store.due import Command, Lease
 from shared.store.feeds import StoredFeed
 from shared.store.hosts import Turn
+from shared.store.pages import StoredPage
 from shared.store.websub import Push
 
 
@@ -54,7 +57,36 @@ class Entries(Protocol):
 
 
 class Queue(Protocol):
-    def batch_commands(self, entry_ids: Sequence[str]) -> Sequence[Command]: ...
+    def batch_commands(self, entry_ids: Sequence[str], edition: str = "") -> Sequence[Command]: ...
+
+
+class LimitedClient(Protocol):
+    async def fetch(
+        self, url: str, *, headers: Mapping[str, str] | None = None, limits: Limits | None = None
+    ) -> Response: ...
+
+
+class Extractor(Protocol):
+    async def extract(self, body: bytes, charset: str | None, agent: str) -> Extract:
+        """Raises TimeoutError, what extractors raise, or whatever killed the process."""
+        ...
+
+
+class DuePages(Protocol):
+    async def claim(self, n: int, lease_seconds: float) -> list[Lease]: ...
+    async def commit(self, lease: Lease, *, next_at: float | None, commands: Sequence[Command] = ()) -> None: ...
+    async def release(self, lease: Lease) -> None: ...
+    async def postpone(self, lease: Lease, at: float) -> None: ...
+
+
+class PageRecords(Protocol):
+    async def load(self, entry_ids: Sequence[str]) -> list[StoredPage]:
+        """In the order asked for, in one round trip."""
+        ...
+
+    async def robots(self, origins: Iterable[str]) -> Mapping[str, str]: ...
+    def state_commands(self, entry_id: str, state: PageState | None) -> Sequence[Command]: ...
+    def robots_commands(self, origin: str, text: str) -> Sequence[Command]: ...
 
 
 class Pushes(Protocol):

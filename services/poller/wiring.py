@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from services.poller.conclude import Limits
 from services.poller.feeds_file import FeedsFile
+from services.poller.page import product
+from services.poller.pages import Pages, Reading
 from services.poller.parsing import ParsingPool
 from services.poller.poller import Pacing, Poller
 from services.poller.schedule import Pace
@@ -21,22 +23,24 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.hosts import HostGovernor
+from shared.store.pages import DUE_PAGES, PageStore
 from shared.store.websub import DUE_WEBSUB, PushStore
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`subscriber` only where WebSub is on."""
+    """`subscriber` only where WebSub is on, `pages` only where full text is."""
 
     poller: Poller
     feeds_file: FeedsFile
     subscriber: Subscriber | None
+    pages: Pages | None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Raises ConfigError for a feeds file that is wrong from the start."""
         await self.feeds_file.configure(stop)
-        asking = [self.subscriber.run(stop)] if self.subscriber else []
-        await asyncio.gather(self.poller.run(stop), self.feeds_file.run(stop), *asking)
+        others = [part.run(stop) for part in (self.subscriber, self.pages) if part]
+        await asyncio.gather(self.poller.run(stop), self.feeds_file.run(stop), *others)
 
 
 @asynccontextmanager
@@ -47,6 +51,14 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
     feeds = FeedStore(redis, due)
     callback_url = settings.websub_callback_url
     pushes = PushStore(redis) if callback_url else None
+    hosts = HostGovernor(
+        redis,
+        concurrent=settings.poll_per_host,
+        gap_seconds=settings.poll_host_gap_seconds,
+        slot_seconds=settings.poll_lease_seconds,
+    )
+    entries = EntryStore(sync_redis, retention_seconds=settings.entry_retention_seconds)
+    queue = JobQueue(sync_redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds)
     async with (
         redis,
         guarded_client(settings) as http,
@@ -58,23 +70,27 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
                 parser=parser,
                 due=due,
                 feeds=feeds,
-                hosts=HostGovernor(
-                    redis,
-                    concurrent=settings.poll_per_host,
-                    gap_seconds=settings.poll_host_gap_seconds,
-                    slot_seconds=settings.poll_lease_seconds,
-                ),
-                entries=EntryStore(sync_redis, retention_seconds=settings.entry_retention_seconds),
-                queue=JobQueue(
-                    sync_redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds
-                ),
+                hosts=hosts,
+                entries=entries,
+                queue=queue,
                 pacing=pacing(settings),
                 pushes=pushes,
+            )
+            pages = Pages(
+                http=http,
+                extractor=parser,
+                due=DueSet(redis, DUE_PAGES),
+                pages=PageStore(redis, retention_seconds=settings.entry_retention_seconds),
+                hosts=hosts,
+                entries=entries,
+                queue=queue,
+                reading=reading(settings),
             )
             yield Parts(
                 poller,
                 FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds),
                 Subscriber(http, DueSet(redis, DUE_WEBSUB), pushes, callback_url) if pushes and callback_url else None,
+                pages if settings.full_text else None,
             )
         sync_redis.close()
 
@@ -90,6 +106,21 @@ def guarded_client(settings: Settings) -> GuardedClient:
         ),
         allow=settings.allow_networks,
         max_connections=settings.poll_concurrency * 2,
+    )
+
+
+def reading(settings: Settings) -> Reading:
+    return Reading(
+        concurrency=settings.page_concurrency,
+        lease_seconds=settings.poll_lease_seconds,
+        limits=HttpLimits(
+            connect_seconds=settings.poll_connect_seconds,
+            read_seconds=settings.poll_read_seconds,
+            total_seconds=settings.page_total_seconds,
+            max_bytes=settings.page_max_bytes,
+        ),
+        most_characters=settings.page_max_characters,
+        agent=product(settings.user_agent),
     )
 
 

@@ -78,8 +78,8 @@ def validate(document: Document, model: type[M]) -> M:
 
 
 def read_document(path: Path) -> Document:
-    """Raises `ConfigError` for a file that is unreadable, too big, not UTF-8, not YAML, or not a mapping."""
-    return parse_document(path, _read_text(path))
+    """Raises `ConfigError` for a file that is unreadable, not YAML, or not a mapping."""
+    return parse_document(path, read_text(path))
 
 
 def parse_document(path: Path, text: str) -> Document:
@@ -100,7 +100,8 @@ def dotted(steps: Location) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Raises `ConfigError` for a file that is unreadable, too big or not UTF-8."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -140,7 +141,13 @@ def _syntax(error: MarkedYAMLError) -> str:
         return ALIAS
     if "another document" in problem:
         return "a second document begins here; one file holds one document"
-    return f"not YAML: {problem}; check indentation, colons, quotes and brackets here and just above"
+    return f"not YAML: {problem}{_since(error)}; check indentation, colons, quotes and brackets here and just above"
+
+
+def _since(error: MarkedYAMLError) -> str:
+    """Where the quote or bracket stands that was not closed."""
+    begun, here = error.context_mark, error.problem_mark
+    return f" in what began on line {begun.line + 1}" if begun and here and begun.line != here.line else ""
 
 
 def _structure(node: Node, seen: set[int]) -> Iterator[tuple[int, str]]:

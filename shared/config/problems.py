@@ -14,7 +14,20 @@ PLAINER = {
     "too_long": "has too many items",
     "string_too_short": "is too short",
     "string_too_long": "is too long",
+    "tuple_type": "is not a list",
+    "list_type": "is not a list",
+    "dict_type": "is not a mapping",
+    "model_type": "is not a mapping",
 }
+# What YAML makes of text without quotes.
+READ_AS = {
+    dict: "a mapping, for its colon",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "nothing",
+}
+MOST = 40  # choices that are listed; a gazetteer has hundreds
 
 
 class Problem(NamedTuple):
@@ -34,7 +47,7 @@ def explain(detail: ErrorDetails, schema: Schema) -> Problem:
         case "union_tag_not_found":
             return _missing(location, _unquote(detail["ctx"]["discriminator"]), schema)
         case "extra_forbidden":
-            text = _unknown("unknown field", location[-1], allowed_fields(schema, location[:-1]))
+            text = unknown("unknown field", location[-1], allowed_fields(schema, location[:-1]))
         case "enum" | "literal_error":
             text = _unlisted(detail["input"], allowed_values(schema, location).split(", "))
         case "union_tag_invalid":
@@ -53,19 +66,23 @@ def _missing(location: Location, name: str, schema: Schema) -> Problem:
 
 
 def _wrong(detail: ErrorDetails) -> str:
+    if detail["type"] == "string_type" and (read_as := READ_AS.get(type(detail["input"]))):
+        return f"is read as {read_as}; put it in quotes if it is text"
     plain = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return PLAINER.get(detail["type"], plain)
 
 
 def _unlisted(written: object, choices: Sequence[str]) -> str:
     shown = f"{str(written)[:60]!r} is" if isinstance(written, str | int | float) else "is"
-    return _unknown(f"{shown} not allowed", written, choices)
+    return unknown(f"{shown} not allowed", written, choices)
 
 
-def _unknown(wrong: str, written: object, choices: Sequence[str]) -> str:
+def unknown(wrong: str, written: object, choices: Sequence[str]) -> str:
+    """What is `wrong` with the word that was written, the nearest of the `choices`, and what they are."""
     nearest = get_close_matches(str(written), choices, n=1)
     hint = f", did you mean `{nearest[0]}`?" if nearest else ""
-    return _with_allowed(wrong + hint, ", ".join(choices))
+    more = f" and {len(choices) - MOST} more" if len(choices) > MOST else ""
+    return _with_allowed(wrong + hint, ", ".join(choices[:MOST]) + more)
 
 
 def _with_allowed(wrong: str, allowed: str) -> str:

@@ -25,9 +25,12 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """A reader, or a machine that loses power, sees the old text or the new, never a part. The mode is kept."""
+    """A reader, or a machine that loses power, sees the old text or the new, never a part. The mode is kept.
+
+    A file that is not there is made.
+    """
     try:
-        mode = path.stat().st_mode
+        mode = path.stat().st_mode if path.exists() else 0o644
         with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             try:
@@ -41,7 +44,7 @@ def replace_text(path: Path, text: str) -> None:
                 raise
         _sync(path.parent)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be rewritten: {_reason(error)}") from None
+        raise ConfigError(f"{path}: cannot be written: {_reason(error)}") from None
 
 
 def _sync(directory: Path) -> None:

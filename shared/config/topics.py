@@ -1,68 +1,180 @@
 """Topic packs from their directories: the rule, the gazetteer, the speakers, and one file for each language."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-from shared.config.document import Document, read_document, validate
+from shared.config.document import Document, parse_document, read_text, validate
+from shared.config.problems import unknown
 from shared.errors import ConfigError
 from shared.models.allowed import Location
-from shared.models.pack import LanguageForms, Places, Speakers, TopicPack, TopicRule
+from shared.models.pack import (
+    PLACES_FILE,
+    RULE_FILE,
+    SPEAKERS_FILE,
+    LanguageForms,
+    Places,
+    Speakers,
+    TopicPack,
+    TopicRule,
+)
 
-RULE_FILE, PLACES_FILE, SPEAKERS_FILE = "topic.yaml", "places.yaml", "speakers.yaml"
 _OTHER_FILES = frozenset({RULE_FILE, PLACES_FILE, SPEAKERS_FILE})
-M = TypeVar("M", Places, Speakers)
+M = TypeVar("M", bound=TopicRule | Places | Speakers | LanguageForms)
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def topic_directories(directory: Path) -> tuple[Path, ...]:
+    """Those with a file of a pack. `ConfigError` if there is none."""
+    homes = tuple(sorted(home for home in directory.glob("*/") if pack_files(home)))
+    if not homes:
+        raise ConfigError(f"{directory}: no topic; a directory with a {RULE_FILE} is needed")
+    return homes
+
+
+def pack_files(directory: Path) -> tuple[Path, ...]:
+    """The files of one pack, without what editors hide beside them."""
+    return tuple(sorted(path for path in directory.glob("*.y*ml") if not path.name.startswith(".")))
+
+
+@dataclass(frozen=True, slots=True)
+class PackSource:
+    """The files of one pack as they stood at one moment, by name."""
+
+    directory: Path
+    texts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Of every name and byte."""
+        digest = sha256()
+        for name, text in sorted(self.texts.items()):
+            for part in (name.encode(), text.encode()):
+                digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+    def document(self, name: str) -> Document:
+        return parse_document(self.directory / name, self.texts[name])
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(name for name in self.texts if name not in _OTHER_FILES)
+
+
+def read_pack(directory: Path) -> PackSource:
+    """Raises `ConfigError` with every file that cannot be read, or would not be."""
+    problems = Problems()
+    texts = {path.name: text for path in pack_files(directory) if (text := problems.of(read_text, path)) is not None}
+    for name in texts:
+        if name.endswith(".yml"):
+            problems.add(f"{directory / name}: not read; call it {Path(name).stem}.yaml")
+    if RULE_FILE not in texts and not problems:
+        problems.add(f"{directory / RULE_FILE}: no such file or directory")
+    problems.report()
+    return PackSource(directory, texts)
 
 
 def load_topic_pack(directory: Path) -> TopicPack:
-    """Raises `ConfigError` with every problem of the first kind met: unreadable, misshapen, at odds with the rule."""
-    rule_file = read_document(directory / RULE_FILE)
-    rule = validate(rule_file, TopicRule)
-    if rule.name != directory.name:
-        raise ConfigError(rule_file.problem(("name",), f"must be the directory's name, {directory.name}"))
-    files = {path: read_document(path) for path in language_files(directory)}
-    languages = {path: validate(document, LanguageForms) for path, document in files.items()}
-    if not languages:
-        raise ConfigError(f"{directory}: no forms; a file such as en.yaml is needed beside {RULE_FILE}")
-    pack = TopicPack(
-        topic=rule,
-        languages=tuple(languages.values()),
-        places=_read(directory / PLACES_FILE, Places, Places(places={})).places,
-        speakers=_read(directory / SPEAKERS_FILE, Speakers, Speakers(speakers={})).speakers,
-    )
-    problems = [*_role_problems(rule_file, rule), *_place_problems(directory, pack)]
-    for path, forms in languages.items():
-        problems += [files[path].problem(at, text) for at, text in _disagreements(path, forms, pack)]
-    if problems:
-        raise ConfigError(*problems)
+    return parse_pack(read_pack(directory))
+
+
+def parse_pack(source: PackSource) -> TopicPack:
+    """Raises `ConfigError` with every problem of the files by themselves; if none, of the files beside each other."""
+    problems = Problems()
+    documents = {name: document for name in source.texts if (document := problems.of(source.document, name))}
+    models = _Models(documents, problems)
+    rule = models.read(RULE_FILE, TopicRule)
+    places = models.read(PLACES_FILE, Places) or Places(places={})
+    speakers = models.read(SPEAKERS_FILE, Speakers) or Speakers(classes=(), speakers={})
+    languages = {name: forms for name in source.languages if (forms := models.read(name, LanguageForms))}
+    if not source.languages:
+        problems.add(f"{source.directory}: no forms; a file such as en.yaml is needed beside {RULE_FILE}")
+    if rule is None or problems:
+        raise ConfigError(*problems.found)
+    pack = TopicPack(topic=rule, languages=tuple(languages.values()), places=places.places, speakers=speakers.speakers)
+    for name, at, text in (*_disagreements(source.directory.name, pack, languages), *_unknown_classes(speakers)):
+        problems.add(documents[name].problem(at, text))
+    problems.report()
     return pack
 
 
-def _read(path: Path, model: type[M], without: M) -> M:
-    return validate(read_document(path), model) if path.exists() else without
+@dataclass(slots=True)
+class Problems:
+    """Gathers what is wrong, so that a person hears all of it at once."""
+
+    found: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+    def add(self, problem: str) -> None:
+        self.found.append(problem)
+
+    def of(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """What `act` returns; None, and its problems gathered, when it raises `ConfigError`."""
+        try:
+            return act(*args, **kwargs)
+        except ConfigError as error:
+            self.found += error.problems
+            return None
+
+    def report(self) -> None:
+        """Raises `ConfigError` if there are any."""
+        if self.found:
+            raise ConfigError(*self.found)
 
 
-def language_files(directory: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in directory.glob("*.yaml") if path.name not in _OTHER_FILES))
+@dataclass(frozen=True, slots=True)
+class _Models:
+    documents: Mapping[str, Document]
+    problems: Problems
+
+    def read(self, name: str, model: type[M]) -> M | None:
+        """None for a file that is not there or not valid."""
+        document = self.documents.get(name)
+        return self.problems.of(validate, document, model) if document else None
 
 
-def _role_problems(document: Document, rule: TopicRule) -> Iterator[str]:
-    for role, event in rule.roles.items():
-        if event not in rule.events:
-            yield document.problem(("roles", role), f"unknown event type `{event}`; allowed: {', '.join(rule.events)}")
+Disagreement = tuple[str, Location, str]
 
 
-def _place_problems(directory: Path, pack: TopicPack) -> Iterator[str]:
+def _disagreements(directory: str, pack: TopicPack, languages: Mapping[str, LanguageForms]) -> Iterator[Disagreement]:
+    """Each with the name of the file in which it stands."""
+    if pack.name != directory:
+        yield RULE_FILE, ("name",), f"must be the directory's name, {directory}"
+    for role, event in pack.topic.roles.items():
+        if event not in pack.topic.events:
+            yield RULE_FILE, ("roles", role), _no_such(event, RULE_FILE, [*pack.topic.events])
     for name, place in pack.places.items():
         if place.within and place.within not in pack.places:
-            file = read_document(directory / PLACES_FILE)
-            yield file.problem(("places", name, "within"), f"`{place.within}` is no place of this file")
+            yield PLACES_FILE, ("places", name, "within"), _no_such(place.within, PLACES_FILE, [*pack.places])
+    yield from _twice(languages)
+    for name, forms in languages.items():
+        yield from ((name, at, text) for at, text in _unknown_names(Path(name).stem, forms, pack))
 
 
-def _disagreements(path: Path, forms: LanguageForms, pack: TopicPack) -> Iterator[tuple[Location, str]]:
+def _unknown_classes(speakers: Speakers) -> Iterator[Disagreement]:
+    for name, whose in speakers.speakers.items():
+        if whose not in speakers.classes:
+            yield SPEAKERS_FILE, ("speakers", name), unknown(f"`{whose}` is not in classes", whose, speakers.classes)
+
+
+def _twice(languages: Mapping[str, LanguageForms]) -> Iterator[Disagreement]:
+    """`en.yaml` and `en-GB.yaml`: a text is read in a language, not in a country's variety of it."""
+    first: dict[str, str] = {}
+    for name, forms in languages.items():
+        other = first.setdefault(forms.language.split("-")[0], name)
+        if other != name:
+            yield name, ("language",), f"{other} has this language already; put all its forms into one file"
+
+
+def _unknown_names(stem: str, forms: LanguageForms, pack: TopicPack) -> Iterator[tuple[Location, str]]:
     rule = pack.topic
-    if forms.language != path.stem:
-        yield ("language",), f"must be the file's name, {path.stem}"
+    if forms.language != stem:
+        yield ("language",), f"must be the file's name, {stem}"
     known = {
         "concepts": (RULE_FILE, sorted(rule.rule.concepts)),
         "places": (PLACES_FILE, [*pack.places]),
@@ -70,10 +182,14 @@ def _disagreements(path: Path, forms: LanguageForms, pack: TopicPack) -> Iterato
         "roles": (RULE_FILE, [*rule.roles]),
         "speakers": (SPEAKERS_FILE, [*(pack.speakers or forms.speakers)]),
     }
-    for field, (file, names) in known.items():
-        for name in getattr(forms, field):
+    for part, (file, names) in known.items():
+        for name in getattr(forms, part):
             if name not in names:
-                yield (field, name), f"not in {file}; allowed: {', '.join(names)}"
+                yield (part, name), _no_such(name, file, names)
     for index, example in enumerate(forms.examples.match):
         if example.event is not None and example.event not in rule.events:
-            yield ("examples", "match", index, "event"), f"not in {RULE_FILE}; allowed: {', '.join(rule.events)}"
+            yield ("examples", "match", index, "event"), _no_such(example.event, RULE_FILE, [*rule.events])
+
+
+def _no_such(name: str, file: str, names: Sequence[str]) -> str:
+    return unknown(f"`{name}` is not in {file}", name, names)

@@ -1,5 +1,7 @@
 """One item of a feed, normalised."""
 
+from hashlib import sha256
+
 from shared.models.base import Model, UtcDatetime
 
 
@@ -8,6 +10,7 @@ class Entry(Model):
 
     `id` is 16 hex digits derived from the feed and the item's identity (services.poller.identity), never from its date.
     `change` n: the publisher has changed title or lead of an item for the n-th time; it is an entry of its own.
+    `text`: of the article's page, once that has been read: its paragraphs, a line each.
     """
 
     id: str
@@ -21,6 +24,17 @@ class Entry(Model):
     url: str | None = None
     title: str
     summary: str = ""
+    text: str = ""
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
     change: int = 0
+
+    @property
+    def whole(self) -> str:
+        """Title, summary and text, each beginning a line: what is classified, and what all spans point into."""
+        return "\n".join((self.title, self.summary, *([self.text] if self.text else [])))
+
+    @property
+    def edition(self) -> str:
+        """Tells the entry with its text from the one without: a hash of the text; empty without."""
+        return sha256(self.text.encode()).hexdigest()[:16] if self.text else ""

@@ -6,7 +6,6 @@ word that begins so; in Chinese, Japanese and Korean a form matches anywhere, fo
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -15,9 +14,18 @@ from shared.models.base import Model
 from shared.models.feed import LanguageCode
 from shared.models.topic import Severity, Tier
 
+RULE_FILE, PLACES_FILE, SPEAKERS_FILE = "topic.yaml", "places.yaml", "speakers.yaml"
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-Form = Annotated[str, StringConstraints(pattern=r"^[^*\s]", max_length=80, strip_whitespace=True)]
+Form = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^*\s]", max_length=80, strip_whitespace=True),
+    Field(description="a word or phrase; `*` stands for the rest of a word"),
+]
 Forms = tuple[Form, ...]
+
+
+PARTS = ("actor", "alias", "noun", "compound", "owner", "core", "related")
 
 
 class Rule(Model):
@@ -37,7 +45,7 @@ class Rule(Model):
 
     @property
     def concepts(self) -> frozenset[str]:
-        return frozenset(self.actor + self.alias + self.noun + self.compound + self.owner + self.core + self.related)
+        return frozenset(name for part in PARTS for name in getattr(self, part))
 
 
 class Proximity(Model):
@@ -93,26 +101,11 @@ class Places(Model):
     places: Annotated[dict[Name, Place], Field(description="id → place")]
 
 
-class SpeakerClass(StrEnum):
-    """Whose word it is."""
-
-    UKRAINIAN = "ukrainian"
-    RUSSIAN = "russian"
-    SOUTH_KOREAN = "south-korean"
-    AMERICAN = "american"
-    OTHER_OFFICIAL = "other-official"
-    DPRK = "dprk"
-    THINK_TANK = "think-tank"
-    MILBLOGGER = "milblogger"
-    OUTLET = "outlet"
-    CAPTIVE = "captive"
-    OTHER = "other"
-
-
 class Speakers(Model):
     """`speakers.yaml`."""
 
-    speakers: Annotated[dict[str, SpeakerClass], Field(description="name, one for all languages → class")]
+    classes: Annotated[tuple[Name, ...], Field(description="whose word it may be, e.g. ukrainian, think-tank, outlet")]
+    speakers: Annotated[dict[str, Name], Field(description="name, one for all languages → class")]
 
 
 class Example(Model):
@@ -149,7 +142,7 @@ class TopicPack(Model):
     topic: TopicRule
     languages: Annotated[tuple[LanguageForms, ...], Field(min_length=1)]
     places: dict[Name, Place] = Field(default_factory=dict)
-    speakers: dict[str, SpeakerClass] = Field(default_factory=dict)
+    speakers: dict[str, Name] = Field(default_factory=dict, description="name → class")
 
     @property
     def name(self) -> str:

@@ -67,6 +67,10 @@ class KnownClaim(Claim):
     position: Annotated[int, Field(ge=0, description="0 the title, 1 the lead, then the sentences after it")]
     said_at: Annotated[UtcDatetime, Field(description="when it was said last")]
 
+    def only_by(self, entry_id: str) -> bool:
+        """Whether nobody else has said so."""
+        return self.entry_id == entry_id and len(self.sources) == 1
+
     def restates(self, other: Claim) -> bool:
         """The same statement, figures compared with a tolerance of 5 %."""
         mine = (self.kind, self.role, self.region, self.certainty)
@@ -135,7 +139,10 @@ class Story(Model):
         return frozenset(article.language for article in self.articles if article.language)
 
     def has_entry(self, entry_id: str) -> bool:
-        return any(article.entry_id == entry_id for article in self.articles)
+        return self.article(entry_id) is not None
+
+    def article(self, entry_id: str) -> Article | None:
+        return next((article for article in self.articles if article.entry_id == entry_id), None)
 
 
 class Alert(Model):

@@ -34,7 +34,7 @@ class Certainty(StrEnum):
 
 
 class Evidence(Model):
-    """A hit in the original text. `start` and `end` are code points into `title + "\\n" + summary`."""
+    """A hit in the original text. `start` and `end` are code points into `Entry.whole`."""
 
     concept: str
     text: str

@@ -34,16 +34,16 @@ class Patience(AbstractBackoff):
     """For a client that tries again every half second, for ever, or until its patience is at an end."""
 
     def __init__(self) -> None:
-        self._ended = False
+        self.ended = False
 
     def __deepcopy__(self, memo: object) -> "Patience":
         return self  # each connection is given a copy, but all shall hear of the end
 
     def end(self) -> None:
-        self._ended = True
+        self.ended = True
 
     def compute(self, failures: int) -> float:
-        if self._ended:
+        if self.ended:
             raise RedisConnectionError("told to end while Redis was away")
         return 0.5
 

@@ -1,6 +1,7 @@
 """The leased due-set: what is to be done when, and who is at it.
 
-Poller (members: feed ids) and notifier (members: "subscription|story") claim from it. A claim gives a lease with a
+Poller (members: feed ids, and ids of entries whose page is wanted) and notifier (members: "subscription|story") claim
+from it. A claim gives a lease with a
 fencing token (M. Kleppmann, "How to do distributed locking", 2016); only the newest token's holder can commit. A
 member is at any time either standing (it has a due time) or leased, never both and never neither.
 
@@ -63,8 +64,7 @@ class DueSet:
     """The due-set `name`. Without `clock` the Redis server's own time counts: one clock for all claimants."""
 
     def __init__(self, redis: Redis, name: str, *, clock: Callable[[], float] | None = None) -> None:
-        builders = keys.due_times, keys.due_expiry, keys.due_leases, keys.due_wishes, keys.due_expiries, keys.due_token
-        self._keys = [build(name) for build in builders]
+        self._keys = _keys(name)
         self._script = redis.register_script(_SCRIPT)
         self._clock = clock
         self._commits = Together(self._commit_all, MOST_COMMITS)
@@ -136,6 +136,20 @@ class DueSet:
     async def _run(self, operation: str, *args: Part) -> Any:
         now = "" if self._clock is None else repr(self._clock())
         return await self._script(self._keys, [operation, now, *args])
+
+
+def schedule_command(name: str, member: str, at: float) -> Command:
+    """As `DueSet.schedule`, for a transaction that has other things to write as well.
+
+    The script travels with it: a transaction cannot find out first whether the server knows it.
+    """
+    named = _keys(name)
+    return ("EVAL", _SCRIPT, len(named), *named, "schedule", "", member, _finite(at))
+
+
+def _keys(name: str) -> list[str]:
+    builders = keys.due_times, keys.due_expiry, keys.due_leases, keys.due_wishes, keys.due_expiries, keys.due_token
+    return [build(name) for build in builders]
 
 
 def _lease(fields: Sequence[bytes]) -> Lease:

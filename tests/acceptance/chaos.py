@@ -7,6 +7,7 @@ receiver that verifies signatures. Every few seconds one process is killed with 
 Redis, now and then the supervisor itself. Afterwards:
 
 - every published entry was read, and every relevant one stands in a story: nothing lost;
+- every page that was read had its entry classified again, with its text;
 - each revision of each story reached the receiver under one webhook-id and in one wording: nothing rung twice;
 - the receiver knows the last revision of every story: nothing left behind.
 
@@ -36,7 +37,7 @@ from xml.sax.saxutils import escape
 from ruamel.yaml import YAML
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from services.classifier.packs import load_matcher
@@ -50,6 +51,7 @@ from shared.settings import load_settings
 from shared.store.connection import connect, connect_sync
 from shared.store.deliveries import DUE_DELIVERIES
 from shared.store.due import DueSet
+from shared.store.pages import DUE_PAGES
 from shared.store.stories import StoryReader
 from tests.processes import descendants
 
@@ -63,6 +65,7 @@ PACE = {
     "TOCSIN_POLL_LEASE_SECONDS": "6",
     "TOCSIN_POLL_BACKOFF_SECONDS": "1",
     "TOCSIN_POLL_TOTAL_SECONDS": "3",
+    "TOCSIN_PAGE_TOTAL_SECONDS": "3",
     "TOCSIN_ALERT_HOLD_SECONDS": "2",
     "TOCSIN_ALERT_UPDATE_INTERVAL_SECONDS": "1",
     "TOCSIN_DELIVERY_LEASE_SECONDS": "5",
@@ -78,6 +81,13 @@ EVENTS = (
     "North Korean soldiers suffer {n} casualties near {place} in Kursk region, Ukraine says",
     "Ukraine captures {n} North Korean soldiers near {place} in the Kursk region",
     "{n} more North Korean troops arrive near {place} in Russia's Kursk region, Seoul says",
+)
+PAGE = (
+    "The weather had been calm for a week, and the light at the northern mole was burning as it should.",
+    "Fishermen heard a dull noise at dusk, and saw nothing more when the fog had lifted in the morning.",
+    "A tug left the harbour within the hour, and its crew counted what was left of the cargo on the water.",
+    "Nobody in the town could say what the vessels had been carrying, or who had paid for the voyage.",
+    "The council meets again on Thursday, and the papers for that meeting are to be had at the town hall.",
 )
 ORDINARY = "City council of {place} approves budget of {n} million after long debate"
 
@@ -105,12 +115,17 @@ class Outlets:
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"etag": etag})
         items = "".join(
-            f"<item><title>{escape(title)}</title><guid isPermaLink='false'>{guid}</guid>"
+            f"<item><title>{escape(title)}</title><guid isPermaLink='false'>{guid}</guid><link>/page/{guid}</link>"
             f"<pubDate>{format_datetime(at)}</pubDate></item>"
             for guid, title, at in reversed(entries)
         )
         document = f"<rss version='2.0'><channel><title>outlet</title>{items}</channel></rss>"
         return Response(document, media_type="application/rss+xml", headers={"etag": etag})
+
+
+async def page(request: Request) -> Response:
+    told = "".join(f"<p>{sentence}</p>" for sentence in PAGE)
+    return HTMLResponse(f"<html><body><article><h1>{request.path_params['guid']}</h1>{told}</article></body></html>")
 
 
 def processes_below(root: int) -> Iterator[tuple[int, str]]:
@@ -216,7 +231,7 @@ async def chaos(minutes: float, every: float, seed: int) -> int:
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="tocsin-chaos-")))
         outlets = Outlets(draw)
-        app = Starlette(routes=[Route("/{outlet:int}", outlets.serve)])
+        app = Starlette(routes=[Route("/{outlet:int}", outlets.serve), Route("/page/{guid}", page)])
         port = await stack.enter_async_context(served(app, "127.0.0.1", 0))
         receiver = await stack.enter_async_context(Receiver(secret))
         killer = Killer(environment(home, port, receiver.url, secret), draw, home / "up.log")
@@ -267,14 +282,22 @@ async def verify(url: str, outlets: Outlets, receiver: Receiver, topics: Path) -
         queue = JobQueue(sync)
         in_flight, dead = queue.in_flight(), queue.dead_letters()
         entries = [Entry.model_validate_json(sync.get(key) or b"") for key in sync.scan_iter("tocsin:entry:*")]
-        assigned = {key.decode().rpartition(":")[2] for key in sync.scan_iter("tocsin:topic:*:entry:*")}
+        marks = {key.decode().rpartition(":")[2]: sync.get(key) for key in sync.scan_iter("tocsin:topic:*:entry:*")}
     async with connect(url) as redis:
         stories = await StoryReader(redis).newest(100_000)
         pending = await DueSet(redis, DUE_DELIVERIES).counts()
+        pages = await DueSet(redis, DUE_PAGES).members()
     matcher = load_matcher(topics)
     relevant = {e.id for e in entries if any(m.relevant for m in matcher.classify(e, datetime.now(UTC)).matches)}
     problems = [f"never read: {guid}" for guid in sorted(outlets.guids() - {str(e.guid) for e in entries})]
-    problems += [f"relevant, but in no story: {entry_id}" for entry_id in sorted(relevant - assigned)]
+    problems += [f"relevant, but in no story: {entry_id}" for entry_id in sorted(relevant - marks.keys())]
+    problems += [f"{len(pages)} pages wanted"] * bool(pages)
+    read = [entry for entry in entries if entry.text]
+    problems += [
+        f"not classified with its text: {entry.id}"
+        for entry in read
+        if not (marks.get(entry.id) or b"").decode().endswith(f" {entry.edition}")
+    ]
     problems += [f"dead letter: {letter.entry_id}: {letter.reason}" for letter in dead]
     problems += [f"{in_flight} batches in flight"] * bool(in_flight)
     problems += [f"{pending} deliveries pending"] * bool(pending.waiting + pending.due + pending.leased)
@@ -283,6 +306,7 @@ async def verify(url: str, outlets: Outlets, receiver: Receiver, topics: Path) -
         "published": len(outlets.guids()),
         "read": len(entries),
         "relevant": len(relevant),
+        "with_text": len(read),
         "stories": len(stories),
         "revisions": sum(story.revision for story in stories),
         "requests": len(receiver.messages),

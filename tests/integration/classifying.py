@@ -1,8 +1,8 @@
 """Workers to be killed: they work off the queue with a classifier whose entries are its orders.
 
 An entry called `exit…` ends its worker's process, `raise…` fails its job, `hang…` stays in it the first time, `outage…`
-is classified only after three outages of Redis. What is classified is appended to the list `done`. As a worker dies,
-the next one is forked: imports cost more than jobs.
+is classified only after three outages of Redis, `page…` is queued again with its text while it is classified. What is
+classified is appended to the list `done`. As a worker dies, the next one is forked: imports cost more than jobs.
 """
 
 import os
@@ -41,7 +41,14 @@ class Orders:
                     time.sleep(0.01)
             if entry_id.startswith("hang") and self.redis.incr("hung") == 1:
                 time.sleep(60)
+            if entry_id.startswith("page"):
+                self._queue_once_more(entry_id)
             self.redis.rpush("done", entry_id)
+
+    def _queue_once_more(self, entry_id: str) -> None:
+        if self.redis.incr("read") == 1:
+            for command in JobQueue(self.redis).batch_commands([entry_id], "with text"):
+                self.redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
 
 
 def work(url: str) -> None:

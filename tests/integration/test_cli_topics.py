@@ -81,7 +81,12 @@ def labelled(tmp_path: Path) -> Path:
 def test_labelled_items_are_measured_with_their_misses(run: Run, labelled: Path) -> None:
     ran = run("topics", "eval", str(labelled))
     assert (ran.code, ran.err) == (0, "")
-    assert next(line for line in ran.out.splitlines() if line.startswith("all ")).split()[:4] == ["all", "4", "2", "0.500"]
+    assert next(line for line in ran.out.splitlines() if line.startswith("all ")).split()[:4] == [
+        "all",
+        "4",
+        "2",
+        "0.500",
+    ]
     assert "1 unsure item counted neither way" in ran.out
     assert "line 2  b  en  casualties as not relevant: no actor" in ran.out
     assert "line 3  c  en  withdrawal: matched" in ran.out

@@ -344,3 +344,22 @@ def test_a_caretaker_outlives_a_redis_that_is_away() -> None:
         time.sleep(0.05)
         assert caretaker._thread is not None
         assert caretaker._thread.is_alive()
+
+
+def test_an_entry_that_comes_with_its_text_while_it_is_classified_is_classified_again(
+    queue: JobQueue, redis_url: str, sync_redis: SyncRedis
+) -> None:
+    """RQ deletes a job that is done: under one name, the second would go with the first."""
+    enqueue(queue, ["page"])
+    work_and_recover(redis_url)
+    assert sync_redis.lrange("done", 0, -1) == [b"page", b"page"]
+    assert queue.in_flight() == 0
+
+
+def test_the_halves_of_a_batch_keep_its_edition(queue: JobQueue, redis_url: str, sync_redis: SyncRedis) -> None:
+    for command in queue.batch_commands(["raise"], "with text"):
+        sync_redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
+    with process(f"work({redis_url!r})") as child:
+        assert child.wait(60) == 0
+    queue.recover()
+    assert queue.queue.job_ids == [batch_id(["raise"], 1, "with text")]

@@ -17,6 +17,7 @@ from shared.store.deliveries import DeliveryStore, member, parts
 from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
+from shared.store.pages import DUE_PAGES
 from shared.store.stories import Change, StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
 from tests.stores import run, run_sync, stand
@@ -96,6 +97,37 @@ def test_a_story_and_its_alert_are_written_in_one_transaction(stories: StoryStor
     written = commands[commands.index("MULTI") :]
     assert {"SET", "ZADD", "XADD"} <= set(written)
     assert not {"SET", "ZADD", "XADD"} & set(commands[: commands.index("MULTI")])
+
+
+def test_an_entry_is_read_anew_once_for_each_of_its_texts(stories: StoryStore) -> None:
+    held, better = story(), story(title="With its text")
+    asked: list[Story] = []
+
+    def decide(told: Story) -> Change:
+        asked.append(told)
+        return Change(better, None)
+
+    assert stories.reread(TOPIC, "e1", "text", decide) is None
+    stories.assign(TOPIC, "e1", NOON, lambda _: Change(held, None))
+    for edition in ("text", "text", "another", "another"):
+        stories.reread(TOPIC, "e1", edition, decide)
+    assert asked == [held, better]
+
+
+def test_an_entry_that_came_with_its_text_is_not_read_anew_for_that(stories: StoryStore) -> None:
+    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(), None), edition="text")
+    assert stories.reread(TOPIC, "e1", "text", lambda _: pytest.fail("it is read already")) is None
+
+
+async def test_a_page_is_wanted_in_the_transaction_that_assigns_its_entry(
+    stories: StoryStore, redis: Redis, sync_redis: SyncRedis
+) -> None:
+    pages = DueSet(redis, DUE_PAGES)
+    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(), None))
+    assert await pages.members() == set()
+    stories.assign(TOPIC, "e2", NOON, lambda _: Change(story(), None, wants_text=True))
+    (lease,) = await pages.claim(9, 30)
+    assert (lease.member, lease.due_at) == ("e2", story().updated_at.timestamp())
 
 
 def test_a_decision_that_fails_writes_nothing(stories: StoryStore, sync_redis: SyncRedis) -> None:

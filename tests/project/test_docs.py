@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.classifier.packs import load_matcher, load_pack
 from services.cli.cli import MODULES, app
 from services.cli.commands.services import SERVICES
 from shared.settings import PREFIX, Settings, variable
@@ -136,3 +137,30 @@ def test_every_command_is_named_somewhere() -> None:
 @pytest.mark.parametrize("line", ["feed list", "feeds lisst", "feeds add --nme x", "dead-letters bury"])
 def test_a_wrong_command_line_is_noticed(line: str) -> None:
     assert not is_understood(line.split())
+
+
+RECIPE = TEXTS["docs/how-to/write-a-topic-pack.md"]
+PACK = dict(
+    zip(
+        ("topic.yaml", "places.yaml", "speakers.yaml", "en.yaml"),
+        re.findall(r"^```yaml\n(.*?)^```", RECIPE, re.MULTILINE | re.DOTALL),
+        strict=True,
+    )
+)
+
+
+def test_the_pack_of_the_recipe_loads_and_judges_as_the_page_says(tmp_path: Path) -> None:
+    home = tmp_path / "undersea-cables"
+    home.mkdir()
+    for name, text in PACK.items():
+        (home / name).write_text(text, encoding="utf-8")
+    matcher = load_matcher(tmp_path)
+    tried = re.findall(r'topics test "(.+)"', RECIPE)
+    verdicts = [[match.reason for match in matcher.match(headline, "en")] for headline in tried]
+    assert verdicts == [["matched"], []]
+
+
+def test_the_pack_of_the_recipe_is_part_of_the_seed() -> None:
+    seed = load_pack(ROOT / "seeds/topics/undersea-cables")
+    for name in re.findall(r"^  (\S+): ", PACK["topic.yaml"] + PACK["places.yaml"], re.MULTILINE):
+        assert name in {*seed.topic.events, *seed.places, *type(seed.topic.rule).model_fields}

@@ -24,7 +24,7 @@ def told_by(outlet: str, title: str, summary: str = "", **over: object) -> Entry
 
 def says(told: Entry, words: str, **over: object) -> Claim:
     """A claim read from `words` in the entry's text."""
-    start = f"{told.title}\n{told.summary}".index(words)
+    start = told.whole.index(words)
     plain = {"role": None, "value": None, "qualifier": None, "start": start, "end": start + len(words)}
     return claim(**plain | over)
 

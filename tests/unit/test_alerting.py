@@ -4,7 +4,7 @@ import pytest
 
 from services.classifier.alerting import Reason, Ring, Silent, decide
 from services.classifier.cluster import Assignment, fingerprint
-from services.classifier.story import extend, revise
+from services.classifier.story import extend, reread, revise
 from shared.models.entry import Entry
 from shared.models.story import AlertType, Relation, Story
 from shared.models.topic import Certainty, Claim, Severity, TopicMatch
@@ -216,3 +216,71 @@ def test_a_copy_that_says_nothing_new_is_told_as_a_copy_and_one_that_does_rings(
 def test_an_entry_that_the_story_has_already_decides_nothing() -> None:
     story = claimed()
     assert decide(story, story, SETTLED) == Silent(Reason.DUPLICATE, "this entry is in the story already")
+
+
+# Read anew
+
+
+def anew(story: Story, told: Entry, *claims: Claim, now: datetime = SETTLED, **over: object) -> Ring | Silent:
+    told = told.model_copy(update={"text": "The port gives 45 dead, and others speak of 6,000."})
+    verdict = match(claims=claims, **over)
+    return decide(story, reread(story, told, verdict, fingerprint(told, verdict), now), now)
+
+
+def test_an_article_read_anew_that_says_the_same_rings_nothing() -> None:
+    told, claim = count("4,000", "casualties", 4_000)
+    story = opened(told, match(claims=(claim,)))
+    decision = anew(story, told, claim)
+    assert decision == Silent(Reason.NOTHING_NEW, story.articles[0].reason)
+
+
+def test_a_copy_read_anew_rings_for_what_only_its_page_says() -> None:
+    """A copy keeps no fingerprint, so that as an article it may read as before."""
+    story = opened(told_by("herald", "Kim's soldiers vanish"), match())
+    copy = told_by("courier", "Kim's soldiers vanish again")
+    story, _ = joined(story, copy, match(), relation=Relation.COPY)
+    told = copy.model_copy(update={"text": "The port gives 45 dead."})
+    decision = anew(story, copy, figure(told, "45", "killed", 45))
+    assert decision == Ring(AlertType.UPDATED, Reason.NEW_FIGURE, "killed 45")
+
+
+def test_an_article_does_not_correct_itself_by_its_own_text_but_it_does_correct_others() -> None:
+    told, claim = count("4,000", "casualties", 4_000)
+    alone = opened(told, match(claims=(claim,)))
+    other = claim.model_copy(update={"value": 6_000})
+    assert isinstance(anew(alone, told, other, now=AT_ONCE), Silent)
+    beside, second = joined(alone, *_telling("4,000", 4_000))
+    assert isinstance(second, Silent)
+    decision = anew(beside, told, other)
+    assert decision == Ring(AlertType.UPDATED, Reason.FIGURE_CHANGED, "casualties 4,000 → 6,000")
+
+
+def _telling(words: str, value: float) -> tuple[Entry, TopicMatch]:
+    told = told_by("herald", f"They say {words}")
+    return told, match(claims=(figure(told, words, "casualties", value),))
+
+
+def test_what_enough_sources_saw_already_does_not_tip_once_more_when_one_of_them_is_read_anew() -> None:
+    first = told_by("herald", "Kim's soldiers vanish")
+    story = opened(first, match())
+    tipped: list[bool] = []
+    for outlet in ("courier", "wire", "mirror"):
+        story, decision = joined(story, told_by(outlet, f"{outlet}: captured"), match(event_type="capture"))
+        tipped.append(isinstance(decision, Ring))
+    assert tipped == [False, False, True]
+    wire = told_by("wire", "wire: captured")
+    assert isinstance(anew(story, wire, event_type="capture"), Silent)
+
+
+def test_an_article_that_agrees_only_with_its_text_tips_the_balance() -> None:
+    story = opened(told_by("herald", "Kim's soldiers vanish"), match())
+    for outlet, event in (("courier", "capture"), ("wire", "capture"), ("mirror", "withdrawal")):
+        story, _ = joined(story, told_by(outlet, f"{outlet}: news"), match(event_type=event))
+    decision = anew(story, told_by("mirror", "mirror: news"), event_type="capture")
+    assert decision == Ring(AlertType.UPDATED, Reason.NEW_EVENT_TYPE, "also capture")
+
+
+def test_a_stale_article_read_anew_stays_stale() -> None:
+    old = told_by("herald", "Kim's soldiers vanish", published=NOON - timedelta(hours=49))
+    story = opened(old, match())
+    assert anew(story, old, event_type="capture", now=NOON) == Silent(Reason.STALE, "published 49 h ago")

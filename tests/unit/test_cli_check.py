@@ -45,7 +45,7 @@ def test_what_is_right_is_counted(home: Home) -> None:
     assert found["settings"].counts["set"] == 3
     assert found["feeds"].counts == {"feed": 1, "enabled": 1, "language": 1}
     assert found["subscriptions"].counts == {"subscription": 1, "enabled": 1}
-    assert found["topics"].counts["topic"] == 1
+    assert found["topics"].counts["topic"] == 2
     assert found["topics"].counts["example met|examples met"] > 50
 
 
@@ -64,7 +64,8 @@ def test_a_subscription_to_a_topic_that_is_not_there_is_told_with_its_line(home:
     spoil(home["TOCSIN_SUBSCRIPTIONS_FILE"], "dprk-kursk", "dprk-kurks")
     (problem,) = parts(home)["subscriptions"].problems
     assert problem == (
-        f"{home['TOCSIN_SUBSCRIPTIONS_FILE']}:4: subscriptions[0].topics[0]: no topic `dprk-kurks`; allowed: dprk-kursk"
+        f"{home['TOCSIN_SUBSCRIPTIONS_FILE']}:4: subscriptions[0].topics[0]: no topic `dprk-kurks`, did you mean"
+        " `dprk-kursk`?; allowed: dprk-kursk, undersea-cables"
     )
 
 
@@ -74,6 +75,15 @@ def test_an_example_that_is_not_met_is_told_with_its_line(home: Home) -> None:
     (problem,) = parts(home)["topics"].problems
     assert problem.startswith(f"{english}:")
     assert "must not match" in problem
+
+
+def test_what_is_hardly_meant_is_a_doubt_and_no_problem(home: Home) -> None:
+    english = f"{home['TOCSIN_TOPICS_DIR']}/undersea-cables/en.yaml"
+    spoil(english, "subsea cable*,", "subsea cable*, Subsea Cable*,")
+    topics = parts(home)["topics"]
+    assert topics.problems == ()
+    (doubt,) = [doubt for doubt in topics.doubts if english in doubt]
+    assert "concepts.sea_cable[4]: `Subsea Cable*`: stands in this list twice, first as number 4" in doubt
 
 
 def test_missing_files_are_told_all(home: Home) -> None:

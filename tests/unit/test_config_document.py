@@ -59,7 +59,7 @@ def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_its_lines(tmp_p
         "house.yaml:3: lamps[0].colour: 'gren' is not allowed, did you mean `green`?; allowed: red, green",
         "house.yaml:4: lamps[1].name: is missing; allowed: text",
         "house.yaml:5: lamps[1].naem: unknown field, did you mean `name`?; allowed: name, colour, key",
-        "house.yaml:6: lamps[2]: should be a valid dictionary or instance of Lamp; allowed: mapping",
+        "house.yaml:6: lamps[2]: is not a mapping; allowed: mapping",
         "house.yaml:7: roof: unknown field; allowed: lamps, country",
     ]
 
@@ -73,6 +73,10 @@ def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_its_lines(tmp_p
         ("lamps:\n\t- name: a\n", "house.yaml:2: a tab"),
         ("lamps:\n  - name: a\n   colour: red\n", "house.yaml:3: not YAML"),
         ("lamps: [\n", "house.yaml:2: not YAML"),
+        (
+            "lamps:\n  - name: 'a\n\n\n",
+            "house.yaml:5: not YAML: found unexpected end of stream in what began on line 2",
+        ),
         ("lamps: []\n---\nlamps: []\n", "house.yaml:2: a second document"),
         ("lamps: []\ncountry: a\ncountry: b\n", "house.yaml:3: duplicate key `country`, first on line 2"),
         ("{lamps: [], country: a, country: b}", "house.yaml:1: duplicate key `country`, first on line 1"),

@@ -85,10 +85,6 @@ def reason(text: str, language: str = "en") -> str | None:
         ("Atlantis votes.\nShips sail in the Black Strait.", "no_noun_near_actor"),
         ("Atlantis watches Lemurian ships sail through the Black Strait", "no_noun_near_actor"),
         ("Atlantean and Lemurian ships sail through the Black Strait", "matched"),
-        ("Atlantis sails through the Black Strait", "matched"),
-        ("Atlantis sails through the Narrow Sea", "no_noun_near_actor"),
-        ("Atlantis sails through the Black Strait in a regatta", "no_noun_near_actor"),
-        ("Atlantis, as was told by the king to all the people, sails the Black Strait", "no_noun_near_actor"),
         ("The Bank of Atlantis has ships that sail the Narrow Sea", None),
         ("Atlantis has ships in the Black Strait", "no_event"),
         ("Atlantis ships sail on", "no_place"),
@@ -116,7 +112,7 @@ def test_forms_end_where_words_end() -> None:
     assert reason("Atlantisport has ships that sail in the Black Strait") is None
     assert reason("Neoatlantis has ships that sail in the Black Strait") is None
     assert reason("Atlantis’s ships sail in the Black Strait") == "matched"
-    assert reason("Atlantis shipping sails in the Narrow Sea") == "no_noun_near_actor"
+    assert reason("Atlantis shipping sails in the Black Strait") == "no_noun_near_actor"
 
 
 def test_forms_of_one_language_do_not_count_in_another() -> None:

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.classifier.alerting import Reason, Ring
-from services.classifier.cluster import Assignment, fingerprint
-from services.classifier.story import extend, open_story, revise, story_id
+from services.classifier.cluster import Assignment, fingerprint, position
+from services.classifier.story import extend, open_story, reread, revise, story_id
 from shared.models.entry import Entry
 from shared.models.story import AlertType, Fingerprint, Relation, Story
-from shared.models.topic import Severity, Tier, TopicMatch
+from shared.models.topic import Claim, Severity, Tier, TopicMatch
 from tests.factories import NOON, match
 from tests.unit.tellings import Telling, figure, follow, opened, says, told_by
 
@@ -131,3 +131,80 @@ def test_an_entry_that_comes_again_adds_nothing(order: list[Telling]) -> None:
     again, _ = follow(first_seen)
     assert len(once) == len(first_seen) == sum(len(story.articles) for story in stories.values())
     assert stories.keys() == again.keys()
+
+
+# Read anew
+
+
+TEXT = "The port's own count was given at noon. Of 600 men 45 were lost on the way, and some 90 more are in hospital."
+
+
+def with_text(told: Entry) -> Entry:
+    return told.model_copy(update={"text": TEXT})
+
+
+def read_anew(story: Story, told: Entry, *claims: Claim, **over: object) -> Story:
+    verdict = match(claims=claims, **over)
+    return reread(story, told, verdict, fingerprint(told, verdict), LATER)
+
+
+def test_an_entry_read_anew_takes_its_own_place_and_how_it_came_there_stays() -> None:
+    first, second = TELLINGS[1], TELLINGS[5]
+    story = extended(opened(*first), *second)
+    told = with_text(second[0])
+    after = read_anew(story, told, figure(told, "45", "killed", 45), event_type="casualties")
+    assert [article.entry_id for article in after.articles] == [first[0].id, second[0].id]
+    assert after.articles[0] is story.articles[0]
+    before, now = story.articles[1], after.articles[1]
+    assert (now.relation, now.similarity, now.reason) == (before.relation, before.similarity, before.reason)
+    assert (now.event_type, after.event_type) == ("casualties", story.event_type)
+    assert now.fingerprint.text_hash == before.fingerprint.text_hash
+
+
+def test_the_entry_that_opened_the_story_says_what_the_story_is_about() -> None:
+    told, verdict = TELLINGS[1]
+    after = read_anew(opened(told, verdict), with_text(told), event_type="return", severity=Severity.HIGH)
+    assert (after.event_type, after.severity) == ("return", Severity.HIGH)
+    lower = read_anew(after, with_text(told), event_type="return", severity=Severity.MEDIUM)
+    assert lower.severity is Severity.MEDIUM
+
+
+def test_the_claims_of_an_entry_read_anew_replace_its_old_ones_and_leave_those_of_others() -> None:
+    first, second = TELLINGS[1], TELLINGS[4]
+    story = extended(opened(*first), *second)
+    told = with_text(second[0])
+    after = read_anew(story, told, figure(told, "11 тисяч", "to_be_sent", 11_000), figure(told, "45", "killed", 45))
+    mine = {(claim.role, claim.value) for claim in after.claims if claim.entry_id == told.id}
+    assert mine == {("to_be_sent", 11_000), ("killed", 45)}
+    assert after.claims[: len(first[1].claims)] == story.claims[: len(first[1].claims)]
+
+
+def test_no_figure_and_no_place_is_forgotten_when_an_entry_is_read_anew() -> None:
+    told = told_by("herald", "About 4,000 fell at Sudzha")
+    before = opened(told, match(claims=(figure(told, "4,000", "casualties", 4_000, region="kursk"),)))
+    told = with_text(told)
+    after = read_anew(before, told, figure(told, "45", "killed", 45, region="belgorod"))
+    assert {claim.value for claim in after.claims} == {4_000, 45}
+    assert {claim.region for claim in after.claims} == {"kursk", "belgorod"}
+
+
+def test_a_story_without_the_entry_is_left_alone() -> None:
+    story = opened(*TELLINGS[1])
+    assert read_anew(story, TELLINGS[5][0]) is story
+
+
+def test_a_sentence_of_the_text_stands_behind_those_of_the_summary() -> None:
+    told = with_text(told_by("herald", "Kim's soldiers vanish", "They are gone. Nobody saw them."))
+    places = [position(told, told.whole.index(words)) for words in ("Kim", "gone", "Nobody", "port's", "45")]
+    assert places == [0, 1, 2, 3, 4]
+
+
+@given(st.lists(st.sampled_from([45.0, 90.0, 600.0]), unique=True), st.sets(st.sampled_from(["kursk", "belgorod"])))
+def test_to_read_an_entry_anew_twice_is_to_read_it_once(values: list[float], regions: set[str]) -> None:
+    story = extended(opened(*TELLINGS[1]), *TELLINGS[4])
+    told = with_text(TELLINGS[4][0])
+    claims = [figure(told, f"{value:.0f}", "killed", value) for value in values]
+    claims += [says(told, "The port", region=region) for region in sorted(regions)]
+    once = read_anew(story, told, *claims)
+    assert read_anew(once, told, *claims) == once
+    assert {claim.value for claim in story.claims} <= {claim.value for claim in once.claims}

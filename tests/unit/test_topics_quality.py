@@ -117,7 +117,10 @@ def test_the_keyword_alert_rings_wherever_actor_and_noun_are_named() -> None:
     [
         (b'{"title": "x"}', "label: is missing; allowed: positive, negative, unsure"),
         (b'{"title": "x", "label": "positve"}', "did you mean `positive`?"),
-        (b'{"title": 7, "label": "positive"}', "title: should be a valid string; allowed: text"),
+        (
+            b'{"title": 7, "label": "positive"}',
+            "title: is read as a number; put it in quotes if it is text; allowed: text",
+        ),
         (b'{"label": "positive", "lang": "in English"}', "lang: has the wrong form; allowed: text, matching ^[A-Za-z]"),
         (b'{"label": "positive", "published": "soon"}', "published: no date"),
         (b"[1]", "an object is needed"),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from services.classifier.packs import load_matcher
+from services.classifier.packs import doubtful, load_matcher
 from services.cli.commands.topics import measure
 from services.cli.render import counted, print_json, print_table, remark, say
 from shared.config.document import read_document
 from shared.config.feeds import load_feeds
+from shared.config.problems import unknown
 from shared.config.subscriptions import load_subscriptions
-from shared.config.topics import RULE_FILE
 from shared.errors import ConfigError
+from shared.models.pack import RULE_FILE
 from shared.models.subscription import Subscription
 from shared.settings import PREFIX, Settings, load_settings, variable
 
@@ -29,12 +30,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one part of the configuration holds, or all that is wrong with it."""
+    """What one part of the configuration holds, or all that is wrong with it; and what is right, but hardly meant."""
 
     name: str
     place: str
     counts: Mapping[str, int]
     problems: Sequence[str] = ()
+    doubts: Sequence[str] = ()
 
 
 @app.command("check")
@@ -45,7 +47,7 @@ def check(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
         print_json({"ok": not _wrong(parts), "parts": [asdict(part) for part in parts]})
     else:
         _show(parts)
-    for text in mistyped(os.environ):
+    for text in (*mistyped(os.environ), *(doubt for part in parts for doubt in part.doubts)):
         remark(text)
     raise typer.Exit(ConfigError.exit_code if _wrong(parts) else 0)
 
@@ -57,7 +59,10 @@ def examine(env: Env) -> list[Part]:
         _part("settings", "environment", lambda: _settings(env)),
         _part("feeds", files.feeds_file, lambda: _feeds(files.feeds_file)),
         _part("subscriptions", files.subscriptions_file, lambda: _subscriptions(files, env)),
-        _part("topics", files.topics_dir, lambda: _topics(files.topics_dir)),
+        replace(
+            _part("topics", files.topics_dir, lambda: _topics(files.topics_dir)),
+            doubts=tuple(doubtful(files.topics_dir)),
+        ),
     ]
 
 
@@ -105,13 +110,12 @@ def _unknown_topics(files: Settings, subscriptions: Sequence[Subscription]) -> I
     for index, subscription in enumerate(subscriptions):
         for position, topic in enumerate(subscription.topics):
             if topic not in names:
-                allowed = ", ".join(names) or f"none, for {files.topics_dir} is empty"
-                yield document.problem(
-                    ("subscriptions", index, "topics", position), f"no topic `{topic}`; allowed: {allowed}"
-                )
+                wrong = unknown(f"no topic `{topic}`", topic, names or [f"none, for {files.topics_dir} is empty"])
+                yield document.problem(("subscriptions", index, "topics", position), wrong)
 
 
 def _topics(directory: Path) -> Mapping[str, int]:
+    """Every example is tried: the cache has no part in a check."""
     measures = [measure(topic.pack) for topic in load_matcher(directory).topics]
     return {
         "topic": len(measures),

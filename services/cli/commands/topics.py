@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from services.classifier.match import Matcher, Topic
-from services.classifier.packs import load_matcher
+from services.classifier.packs import installed_matcher
 from services.classifier.text import language_of
 from services.cli import wiring
 from services.cli.progress import counting
@@ -60,7 +60,7 @@ def measure(pack: TopicPack) -> Measure:
 @app.command("list")
 def list_topics(json: Json = False) -> None:
     """The topic packs, with the version that alerts name."""
-    topics = load_matcher(wiring.settings().topics_dir).topics
+    topics = installed_matcher(wiring.settings()).topics
     if json:
         print_json([_described(topic) for topic in topics])
     else:
@@ -76,7 +76,7 @@ def try_text(
 ) -> None:
     """Judge a text as the classifier would; exit code 1 if not relevant."""
     text = f"{headline}\n{summary}"
-    matcher = load_matcher(wiring.settings().topics_dir)
+    matcher = installed_matcher(wiring.settings())
     matches = matcher.match(text, language)
     spoken = matches[0].language if matches else language_of(text, language)
     relevant = any(match.relevant for match in matches)
@@ -95,7 +95,7 @@ def evaluate_file(
     json: Json = False,
 ) -> None:
     """Measure precision, recall and F1 on labelled items; show each miss with its evidence."""
-    matcher = load_matcher(wiring.settings().topics_dir)
+    matcher = installed_matcher(wiring.settings())
     items = [*_labelled(file, _events(matcher, topic))]
     evaluation = evaluate(matcher, counting(items, "judged", len(items)), topic)
     versions = {name: version for name, version in matcher.versions.items() if topic in (None, name)}
@@ -108,7 +108,7 @@ def evaluate_file(
 @app.command("classify")
 def classify() -> None:
     """Judge entries from standard input, a JSON object a line; print a line for each entry and topic."""
-    matcher = load_matcher(wiring.settings().topics_dir)
+    matcher = installed_matcher(wiring.settings())
     bad = 0
     for number, entry in read_lines(EntryLine, counting(sys.stdin.buffer, "classified")):
         if isinstance(entry, BadLine):
@@ -129,7 +129,7 @@ def backtest_pack(
     """Try a changed pack on the entries in Redis: what it finds, what is new or lost against the pack in force."""
     settings = wiring.settings()
     name, changed = changed_pack(topic, settings.topics_dir)
-    in_force = load_matcher(settings.topics_dir)
+    in_force = installed_matcher(settings)
     with wiring.opened_backlog(settings) as backlog:
         entries = backlog.entries.since(datetime.now(UTC) - timedelta(days=days))
         result = backtest(counting(entries, "read"), name, changed, in_force)

@@ -48,6 +48,7 @@ PACE = {
     "TOCSIN_DELIVERY_LEASE_SECONDS": "10",
     "TOCSIN_METRICS_PORT": "0",
     "TOCSIN_GATEWAY_PORT": "0",
+    "TOCSIN_FULL_TEXT": "false",  # the invented outlets have no pages
     "TOCSIN_ALLOW_NETWORKS": "127.0.0.0/8",
 }
 

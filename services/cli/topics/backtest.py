@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.classifier.match import Matcher, compile_topics
-from services.classifier.packs import broken_examples
-from shared.config.topics import RULE_FILE, load_topic_pack
+from services.classifier.packs import load_pack
 from shared.errors import ConfigError
 from shared.models.entry import Entry
+from shared.models.pack import RULE_FILE
 from shared.models.topic import TopicMatch
 
 
@@ -40,11 +40,8 @@ def changed_pack(name_or_directory: str, topics_dir: Path) -> tuple[str, Matcher
         names = sorted(rule.parent.name for rule in topics_dir.glob(f"*/{RULE_FILE}"))
         allowed = f"{', '.join(names)}, or a directory with a {RULE_FILE}"
         raise ConfigError(f"--topic: no topic `{name_or_directory}`; allowed: {allowed}")
-    pack = load_topic_pack(home)
-    matcher = compile_topics([pack])
-    if problems := [*broken_examples(matcher, home, pack)]:
-        raise ConfigError(*problems)
-    return pack.name, matcher
+    pack = load_pack(home)
+    return pack.name, compile_topics([pack])
 
 
 def backtest(entries: Iterable[Entry], topic: str, changed: Matcher, in_force: Matcher) -> Backtest:

@@ -1,0 +1,85 @@
+"""The topics directory, followed while the classifier runs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.classifier.cache import PackCache
+from services.classifier.match import Matcher
+from services.classifier.packs import load_matcher
+from shared import metrics
+from shared.config.topics import pack_files
+from shared.config.watch import Watch
+from shared.errors import ConfigError
+from shared.logs import get_logger
+
+# A change is taken at the second look that finds it: within two of these and the time to load.
+LOOK_EVERY_SECONDS = 0.5
+log = get_logger()
+
+
+@dataclass(slots=True)
+class TopicsDir:
+    """A context manager around a thread, which reads the packs anew whenever a file of theirs changes.
+
+    `take` is given each matcher whose packs are sound and differ from those in force. Packs that are wrong leave the
+    ones before in force, and are complained of once. A thread, since a job has a time limit of its own.
+    """
+
+    directory: Path
+    cache: PackCache
+    take: Callable[[Matcher], None]
+    look_every_seconds: float = LOOK_EVERY_SECONDS
+    versions: dict[str, str] = field(default_factory=dict)
+    refused: bool = False
+    _watch: Watch = field(init=False)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        self._watch = Watch(self._files)
+
+    def load(self) -> None:
+        """Read the packs and hand them over if they are others. Raises ConfigError."""
+        matcher = load_matcher(self.directory, self.cache)
+        before, self.versions = self.versions, matcher.versions
+        if self.versions != before:
+            self.take(matcher)
+        self.refused = False
+        metrics.TOPIC_PROBLEMS.set(0)
+        log.info("topics.loaded", versions=self.versions, changed=_changed(before, self.versions))
+
+    def look(self) -> None:
+        """Once."""
+        if not self._watch.changed():
+            return
+        try:
+            self.load()
+        except ConfigError as error:
+            self.refused = True
+            metrics.TOPIC_PROBLEMS.set(len(error.problems))
+            log.error("topics.refused", problems=list(error.problems), in_force=self.versions)
+
+    def _files(self) -> Iterator[Path]:
+        return (path for home in self.directory.glob("*/") for path in pack_files(home))
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.look_every_seconds):
+            try:
+                self.look()
+            except Exception:  # the thread's last line: the next change may go better
+                log.exception("topics.failed")
+
+    def __enter__(self) -> "TopicsDir":
+        self._thread = threading.Thread(target=self._run, name="topics", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """The topics that came, went, or are judged otherwise."""
+    return sorted(name for name in before | after if before.get(name) != after.get(name))
