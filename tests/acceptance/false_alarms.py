@@ -38,6 +38,10 @@ class Heard:
     def items(self) -> int:
         return self.languages.total()
 
+    @property
+    def topics(self) -> Counter[str]:
+        return Counter(found.topic for _, found in self.hits)
+
 
 def listen(source: str, items: Iterable[NewsItem], matcher: Matcher) -> Heard:
     heard = Heard(source)
@@ -58,10 +62,11 @@ def saved(items: Iterable[NewsItem], path: Path) -> Iterator[NewsItem]:
 def report(all_heard: list[Heard]) -> Iterator[str]:
     for heard in all_heard:
         yield from (_hit(item, found) for item, found in heard.hits)
-    yield f"{'items':>10}  {'hits':>5}  source (languages)"
+    yield f"{'items':>10}  {'hits':>5}  source: hits by topic (languages)"
     for heard in all_heard:
         languages = ", ".join(f"{name} {count:,}" for name, count in heard.languages.most_common(12))
-        yield f"{heard.items:10,}  {len(heard.hits):5}  {heard.source} ({languages})"
+        topics = ", ".join(f"{name} {count}" for name, count in heard.topics.items()) or "none"
+        yield f"{heard.items:10,}  {len(heard.hits):5}  {heard.source}: {topics} ({languages})"
     items, hits = (sum(counts) for counts in zip(*((h.items, len(h.hits)) for h in all_heard), strict=True))
     yield f"{items:10,}  {hits:5}  in all, {100_000 * hits / max(1, items):.2f} of 100,000"
 
