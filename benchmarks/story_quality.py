@@ -23,6 +23,7 @@ from statistics import mean
 
 from services.classifier.alerting import Ring, decide
 from services.classifier.cluster import WINDOW, assign, fingerprint
+from services.classifier.grammars import Grammars
 from services.classifier.match import Matcher
 from services.classifier.story import extend, open_story, revise
 from services.classifier.text import fold
@@ -221,7 +222,7 @@ def main() -> None:
     parser.add_argument("--squeeze", action="store_true", help="every happening begins on one day")
     parser.add_argument("--topic", type=Path, default=Path("seeds/topics/dprk-kursk"))
     arguments = parser.parse_args()
-    items, total = read(arguments.items, Matcher([load_topic_pack(arguments.topic)]))
+    items, total = read(arguments.items, Matcher([load_topic_pack(arguments.topic)], Grammars()))
     items = squeezed(items) if arguments.squeeze else items
     report("all", items, total)
     for part in sorted({item.part for item in items} - {""}):

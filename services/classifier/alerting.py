@@ -135,6 +135,8 @@ def _supersedes(claim: KnownClaim, known: float) -> bool:
     Further down all is background, and a figure out of proportion counts something else: guns, brigades, a part.
     """
     change = (claim.value or 0.0) / known
+    if claim.qualifier == "over" and change < 1:  # "dozens" does not correct 30
+        return False
     if claim.position <= LEAD:
         return 1 / CORRECTION <= change <= CORRECTION
     return claim.position == LEAD + 1 and 1 < change <= GROWTH

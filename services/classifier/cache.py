@@ -6,7 +6,7 @@ than a saving: what is missing, spoiled, from elsewhere or cannot be written is 
 
 import inspect
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -37,9 +37,10 @@ class CachedPack(Model):
 
 @dataclass(frozen=True, slots=True)
 class PackCache:
-    """`directory` is made if the one above it is there."""
+    """`directory` is made if the one above it is there. What this process took last of each topic is known, too."""
 
     directory: Path
+    _last: dict[Path, tuple[PackSource, TopicPack]] = field(default_factory=dict)
 
     def load(self, source: PackSource) -> TopicPack | None:
         """The pack of these files, if it met its examples before."""
@@ -48,10 +49,17 @@ class PackCache:
         except (OSError, ValidationError):
             return None
         mine = cached.digest == _digest(cached.pack) and cached.pack.name == source.directory.name
+        if mine:
+            self._last[source.directory] = source, cached.pack
         return cached.pack if mine else None
+
+    def last(self, source: PackSource) -> tuple[PackSource, TopicPack] | None:
+        """The pack of this directory that was taken last, and its files."""
+        return self._last.get(source.directory)
 
     def keep(self, source: PackSource, pack: TopicPack) -> None:
         """In place of what was kept of this topic before."""
+        self._last[source.directory] = source, pack
         path = self._path(source)
         text = CachedPack(digest=_digest(pack), pack=pack).model_dump_json()
         with suppress(OSError, ConfigError):

@@ -142,7 +142,7 @@ def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, str, int
         if claim.region:
             yield "place", claim.region, at
         if claim.attribution:
-            yield "voice", claim.attribution, at
+            yield "voice", claim.attribution_class or claim.attribution, at
 
 
 def _same_item(entry: Entry, candidates: Iterable[Story]) -> Assignment | None:

@@ -1,142 +1,267 @@
-"""Counts written in running text: `11,000`, `около 4 тысяч`, `약 1만1천여 명`, `1.1万`, `two`, each with its qualifier.
+"""Numbers as news writes them, and which of them may be counts: `11,000`, `около 4 тысяч`, `약 1만1천여 명`, `1.1万`,
+`two`, `hundreds of`, `25,000 to 30,000`, each with its qualifier.
 
-Years, dates, ordinals, model numbers and measures are not counts.
+Years, dates, ordinals, model numbers and measures are no counts. What the words are stands in `grammar/`.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from services.classifier.lexicon import Mark, Qualifier, Sentence
+from services.classifier.text import is_cjk
+
+_NUMBER = re.compile(
+    # A number is neither a part of a name (K-141, T90) nor of another number.
+    r"(?<![\dA-Za-zÀ-ɏА-яІіЇїЄєҐґё№#/])(?<![A-Za-zÀ-ɏА-яІіЇїЄєҐґё]-)(?<!\d[.,:'’])"
+    r"(?:\d{1,3}(?:[ \u00a0\u2009\u202f,.'’٬]\d{3}){1,3}(?!\d)|\d{1,9}(?:[.,٫]\d{1,4})?)(?!\d)"
+)
+_NO_COUNT = re.compile(r"\s?[%％°٪$€₽]|:\d|\.\d")
+_MONEY = re.compile(r"[$€£¥₩]\s?$")
+_DAY_AND_MONTH = re.compile(r"[-/]\d")
+_GAPS = frozenset({"", " ", "\u00a0", "-"})
+_REACH = 4  # characters between a number and a qualifier or counter, apart from small words
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`value` is None for a decimal that counts nothing. `scale` is the last factor, `plain` is for bare digits."""
+
+    value: float | None
+    start: int
+    end: int
+    plain: bool = False
+    vague: bool = False
+    spoken: bool = False
+    scale: int = 1
+
+    @property
+    def is_year(self) -> bool:
+        """Whether it may be one."""
+        return self.plain and self.value is not None and 1900 <= self.value < 2100 and self.end - self.start == 4
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`value`, and where its number stands, in code points. `qualifier` is about, over, up_to or None."""
+    """`value`, and where its number stands, in code points. `qualifier` is about, over, up_to or None.
+
+    `most` is the upper end of a range. `personal`: what follows says that people are counted.
+    """
 
     value: float
     qualifier: str | None
     start: int
     end: int
+    personal: bool = False
+    most: float | None = None
 
 
-_WORDS = {
-    "en": "two three four five six seven eight nine ten eleven twelve",
-    "uk": "дво(?:х|є|ма) тр(?:ьох|оє|и) чотир(?:ьох|и) п['’]ят(?:ьох|ь|и) шіст(?:ьох|ь|и) с(?:емеро|ім|еми)"
-    " в(?:осьми|ісім) дев['’]ят(?:еро|ь|и) десят(?:ьох|ь|и)",
-    "ru": "дв(?:ух|ое|а|умя) тр(?:[её]х|ое|и) четыр(?:[её]х|е) пят(?:еро|ь|и) шест(?:еро|ь|и) сем(?:еро|ь|и)"
-    " вос(?:емь|ьми) девят(?:еро|ь|и) десят(?:ь|и)",
-}
-_SMALL = {
-    language: [(re.compile(word, re.IGNORECASE), value) for value, word in enumerate(words.split(), start=2)]
-    for language, words in _WORDS.items()
-}
-_NUMBER = r"\d{1,3}(?:[ \u00a0\u2009\u202f,.'’]\d{3})+(?!\d)|\d+(?:[.,]\d+)?"
-_THOUSAND = r"thousand|тыс(?:яч[аиу]?|\b\.?)|тис(?:яч[аіу]?|\b\.?)|tys(?:i[ąę]c[ey]?|i[ęe]cy|\b\.?)|tausend|mille?\b"
-_PLAIN = rf"(?<![\dA-Za-zА-яіїєё№/-])(?<!\d[.,])(?<!제)(?<!第)(?P<n>{_NUMBER})(?:[ \u00a0-]?(?P<k>{_THOUSAND}))?"
-_EASTERN = (
-    r"(?<![\d제第])(?<!\d[.,])(?:(?P<m>\d+(?:\.\d+)?)\s?[만万萬](?:\s?(?P<mk>\d)\s?[천千])?(?:\s?(?P<mu>\d{1,4}))?"
-    r"|(?P<t>\d(?:\.\d)?)\s?[천千](?:\s?(?P<tu>\d{1,3}))?)"
-)
-_COUNT = re.compile(f"{_EASTERN}|{_PLAIN}", re.IGNORECASE)
-
-# What follows a number that does not count people: dates, spans of time, ordinals, measures, things.
-_NOT_A_COUNT = re.compile(
-    r"\s?(?:%|°|-(?:й|го|му|ій|та|th|mm|millimet)|(?:st|nd|rd|th|mm|km|кг|км|мм|км²|kg|mph)\b|㎞"
-    r"|[년월일주시개세代年月日週周時时号호차]"
-    r"|여?\s?(?:년|개월|주|일|차례|발|대|문|킬로)|percent|per cent|pct|проц|відсот|[- ]?(?:week|day|month|year"
-    r"|hour|minute|kilomet|mile"
-    r"|metre|meter|shell|round|gun|howitzer|missile|drone|tank|container|piece|bullet|rocket)"
-    r"|(?:недел|дн[яеі]|день|мес[ія]|міс[яі]|год[аоу]?\b|лет\b|рок[иіу]|років|тижн|годин|хвилин|минут"
-    r"|раз[аи]?\b|снаряд|ракет|танк|дрон"
-    r"|орудий|одиниц|гармат|контейнер|километр|кілометр)"
-    r"|(?:woche|tag|monat|jahr|semaine|jour|mois|an[sn]?\b|semana|día|mes|año|tygod|dni|lat\b|miesi)"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|янв|фев|март|апр|ма[йя]\b|июн|июл|авг|сен"
-    r"|окт|ноя|дек"
-    r"|січ|лют|берез|квіт|трав|черв|лип|серп|верес|жовт|листоп|груд)",
-    re.IGNORECASE,
-)
-_AFTER_MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?\s$", re.IGNORECASE)
-
-_BEFORE = (
-    (
-        "up_to",
-        re.compile(
-            r"(?:\bup to|\bas many as|\bдо|최대|最多|最大|bis zu|jusqu['’]à|\bhasta|\bnawet)\s*$", re.IGNORECASE
-        ),
-    ),
-    (
-        "over",
-        re.compile(
-            r"(?:more than|\bover|at least|exceed(?:ed|s|ing)?|upwards of|no fewer than|понад|більше(?: ніж)?"
-            r"|щонайменше|более|больше"
-            r"|свыше|не менее|как минимум|по меньшей мере|минимум|최소|超过|超過|至少|逾|少なくとも|mehr als"
-            r"|über|mindestens|plus de"
-            r"|au moins|más de|al menos|ponad|co najmniej|przeszło|więcej niż)\s*(?:the\s)?$",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "about",
-        re.compile(
-            r"(?:about|around|some|roughly|nearly|almost|approximately|estimated|close to|близько|приблизно"
-            r"|майже|орієнтовно|около"
-            r"|примерно|порядка|почти|приблизительно|약|대략|約|约|大约|大約|およそ|etwa|rund|circa|ungefähr"
-            r"|fast|environ|près de"
-            r"|quelque|unos|cerca de|alrededor de|około|blisko|prawie)\s*(?:the|of|у|в)?\s*$",
-            re.IGNORECASE,
-        ),
-    ),
-)
-_AFTER = (
-    ("over", re.compile(r"\s?(?:[명人名]|여\s?명)?\s?(?:이상|以上|超|余|余名|多名|or more)")),
-    ("about", re.compile(r"\s?(?:여|余|前後|左右|가량|정도|名?左右)")),
-)
+def read_numbers(sentence: Sentence) -> tuple[Number, ...]:
+    """In order of appearance. Words of one number are one: `two hundred thousand`, `1만1천`."""
+    return tuple(number for run in _runs(sentence) if (number := _compose(sentence, run)) is not None)
 
 
-def read_figures(text: str, language: str | None) -> tuple[Figure, ...]:
-    """In order of appearance."""
-    found = [*_in_digits(text), *_in_words(text, language)]
-    return tuple(sorted(found, key=lambda figure: figure.start))
-
-
-def _in_digits(text: str) -> Iterator[Figure]:
-    for match in _COUNT.finditer(text):
-        value = _value(match)
-        if value and not _is_date(text, match, value) and not _NOT_A_COUNT.match(text, match.end()):
-            yield Figure(value, _qualifier(text, match.start(), match.end()), match.start(), match.end())
-
-
-def _in_words(text: str, language: str | None) -> Iterator[Figure]:
-    numbers = _SMALL.get(language or "", ())
-    for word in re.finditer(r"[^\W\d_]+(?:['’][^\W\d_]+)?", text):
-        value = next((value for pattern, value in numbers if pattern.fullmatch(word[0])), None)
-        if value is None:
+def read_figures(sentence: Sentence, numbers: Sequence[Number]) -> tuple[Figure, ...]:
+    """Those numbers that may count."""
+    found: list[Figure] = []
+    ended = sentence.start
+    for number, after in zip_longest(numbers, numbers[1:]):
+        if number.start < ended or not number.value:
             continue
-        thousand = re.match(rf"\s(?:{_THOUSAND})", text[word.end() : word.end() + 12], re.IGNORECASE)
-        end = word.end() + (thousand.end() if thousand else 0)
-        if not _NOT_A_COUNT.match(text, end):
-            yield Figure(value * (1000.0 if thousand else 1), _qualifier(text, word.start(), end), word.start(), end)
+        ranges = after is not None and _is_range(sentence, number, after)
+        whole = (
+            replace(after, value=_scaled(number, after).value, start=number.start, plain=False) if ranges else number
+        )
+        if _may_count(sentence, whole):
+            found.append(_figure(sentence, whole, after.value if ranges else None))
+            ended = whole.end
+    return tuple(found)
 
 
-def _value(match: re.Match[str]) -> float | None:
-    """None for a decimal fraction of nothing: `4.25`."""
-    if match["m"]:
-        return float(match["m"]) * 10_000 + float(match["mk"] or 0) * 1_000 + float(match["mu"] or 0)
-    if match["t"]:
-        return float(match["t"]) * 1_000 + float(match["tu"] or 0)
-    written = match["n"]
-    if re.fullmatch(r"\d+[.,]\d{1,2}|\d+[.,]\d{4,}", written):
-        return round(float(written.replace(",", ".")) * 1_000, 3) if match["k"] else None
-    return float(re.sub(r"\D", "", written)) * (1_000 if match["k"] else 1)
+def _figure(sentence: Sentence, number: Number, most: float | None) -> Figure:
+    qualifier = Qualifier.OVER.value if most else _qualifier(sentence, number)
+    personal = _counts_people(sentence, number.end)
+    return Figure(number.value or 0.0, qualifier, number.start, number.end, personal, most)
 
 
-def _is_date(text: str, match: re.Match[str], value: float) -> bool:
-    plain = match[0].isdigit()
-    year = plain and len(match[0]) == 4 and (1900 <= value < 2000 or 2000 < value < 2100)
-    day = plain and value <= 31 and _AFTER_MONTH.search(text, max(0, match.start() - 12), match.start()) is not None
-    return year or day
+def _runs(sentence: Sentence) -> Iterator[list[Mark]]:
+    """Neighbouring digits and number words that make one number."""
+    digits = [
+        Mark("digits", found[0], *found.span())
+        for found in _NUMBER.finditer(sentence.text, sentence.start, sentence.end)
+    ]
+    run: list[Mark] = []
+    for mark in _alternatives([*digits, *sentence.of("numbers", "scales", "vague")]):
+        end = run[-1].end if run else sentence.start
+        same = bool(run) and mark.start == run[-1].start
+        joins = bool(run) and not same and _joins(sentence, run, mark)
+        if mark.start < end or (mark.kind == "scales" and not joins and _stands_alone(sentence, mark)):
+            continue
+        if run and not joins:
+            yield run
+            run = []
+        run.append(replace(mark, kind="scales") if joins and mark.kind == "vague" else mark)
+    if run:
+        yield run
 
 
-def _qualifier(text: str, start: int, end: int) -> str | None:
-    before = text[max(0, start - 24) : start]
-    named = (name for name, pattern in _BEFORE if pattern.search(before))
-    return next(named, None) or next((name for name, pattern in _AFTER if pattern.match(text, end)), None)
+def _alternatives(marks: list[Mark]) -> list[Mark]:
+    """In order. Of one word, its reading as a factor comes first: it is taken only where it multiplies something."""
+    return sorted(marks, key=lambda mark: (mark.start, mark.kind != "scales", -mark.end))
+
+
+def _stands_alone(sentence: Sentence, mark: Mark) -> bool:
+    """A factor without a number is one in scripts without spaces only: `千人`."""
+    return not is_cjk(sentence.text[mark.start])
+
+
+def _joins(sentence: Sentence, run: list[Mark], mark: Mark) -> bool:
+    last = run[-1]
+    gap = sentence.between(last.end, mark.start)
+    if mark.start < last.end or last.kind == "vague":
+        return False
+    if gap not in _GAPS:
+        spoken = mark.kind == "numbers" and last.kind != "digits" and _is_plus(sentence, last.end, mark.start)
+        return spoken and float(mark.value) < _magnitude(float(last.value))
+    if mark.kind in ("scales", "vague"):
+        return float(mark.value) >= 10 and (last.kind != "scales" or float(last.value) < float(mark.value) or gap == "")
+    value, before = _read(mark.value) or 0, _read(last.value) or 0
+    if last.kind == "scales":
+        return value < before and (gap == "" or mark.kind == "numbers" or is_cjk(sentence.text[last.start]))
+    return mark.kind == last.kind == "numbers" and before >= 20 and before % 10 == 0 and value < _magnitude(before)
+
+
+def _magnitude(value: float) -> float:
+    """Of 20: 10; of 300: 100; of 2,000: 1,000."""
+    return next((power for power in (1000, 100, 10) if value >= power and value % power == 0), 0)
+
+
+def _is_plus(sentence: Sentence, end: int, start: int) -> bool:
+    return start - end <= 6 and any((mark.start, mark.end) == (end + 1, start - 1) for mark in sentence.of("plus"))
+
+
+def _compose(sentence: Sentence, run: list[Mark]) -> Number | None:
+    first, last = run[0], run[-1]
+    spoken = all(mark.kind != "digits" for mark in run)
+    glued = is_cjk(sentence.text[first.start])
+    if spoken and glued and not _is_counted(sentence, last.end):
+        return None
+    if len(run) == 1 and first.kind == "digits":
+        return Number(_read(first.value), first.start, first.end, plain=first.value.isdigit())
+    scale = next((int(mark.value) for mark in reversed(run) if mark.kind == "scales"), 1)
+    vague = first.kind == "vague"
+    return Number(round(_sum(run), 3), first.start, last.end, vague=vague, spoken=spoken, scale=scale)
+
+
+def _sum(run: list[Mark]) -> float:
+    """`total` holds what is complete, `group` the hundreds, `digit` what a factor may still follow."""
+    total = group = digit = 0.0
+    for mark in run:
+        value = _read(mark.value, scaled=len(run) > 1) or 0.0
+        if mark.kind != "scales":
+            digit += value
+        elif value < 1000:
+            group, digit = group + (digit or 1) * value, 0.0
+        elif total and value > total:
+            total, group, digit = (total + group + digit) * value, 0.0, 0.0
+        else:
+            total, group, digit = total + (group + digit or 1) * value, 0.0, 0.0
+    return total + group + digit
+
+
+def _read(written: str, *, scaled: bool = False) -> float | None:
+    """Without a factor, a decimal counts nothing: `4.25`."""
+    if re.fullmatch(r"\d+[.,٫](?:\d{1,2}|\d{4,})", written) or (scaled and re.fullmatch(r"\d[.,٫]\d{3}", written)):
+        return float(re.sub(r"[,٫]", ".", written)) if scaled else None
+    return float(re.sub(r"\D", "", written))
+
+
+def _may_count(sentence: Sentence, number: Number) -> bool:
+    text = sentence.text
+    dated = _DAY_AND_MONTH.match(text, number.end) or _DAY_AND_MONTH.match(
+        text[max(0, number.start - 2) : number.start][::-1]
+    )
+    if dated and number.plain:  # 26-10, 26/10: what rises is a range, and no longer plain
+        return False
+    if number.spoken and number.value == 1:  # in most languages an article, or "one of them"
+        return False
+    if any(mark.start < number.end and number.end <= mark.end for mark in sentence.of("things")):  # "four in ten"
+        return False
+    if _NO_COUNT.match(text, number.end) or _MONEY.search(text, max(0, number.start - 2), number.start):
+        return False
+    if number.is_year and number.value != 2000 and not _follows(sentence, number.end, "people"):
+        return False
+    ordinal = any(mark.end == number.start for mark in sentence.of("ordinal_before")) or any(
+        mark.start - number.end in (0, 1) and (mark.start == number.end or text[number.end] == "-")
+        for mark in sentence.of("ordinal_after")
+    )
+    return not ordinal and not _follows(sentence, number.end, "units", "calendar", "things")
+
+
+def _is_counted(sentence: Sentence, end: int) -> bool:
+    """Number words of scripts without spaces stand in other words too; a counter or a unit tells them."""
+    return _follows(sentence, end, "people", "units", "calendar", "after", "things")
+
+
+def _counts_people(sentence: Sentence, end: int) -> bool:
+    return _follows(sentence, end, "people") or (
+        (after := _next(sentence, end, "after")) is not None and _follows(sentence, after.end, "people")
+    )
+
+
+def _follows(sentence: Sentence, end: int, *kinds: str) -> bool:
+    return _next(sentence, end, *kinds) is not None
+
+
+def _next(sentence: Sentence, end: int, *kinds: str) -> Mark | None:
+    """The longest of those that begin right here, if it is one of `kinds`: a counter may begin as a unit does."""
+    near = [
+        mark
+        for mark in sentence.of("people", "units", "calendar", "things", "after")
+        if end <= mark.start <= end + 1 and sentence.between(end, mark.start) in _GAPS
+    ]
+    longest = max(near, key=lambda mark: mark.end - mark.start, default=None)
+    return longest if longest and longest.kind in kinds else None
+
+
+def _is_range(sentence: Sentence, low: Number, high: Number) -> bool:
+    if not low.value or not high.value or low.vague or high.vague:
+        return False
+    gap = sentence.between(low.end, high.start)
+    joined = gap.strip() in ("-", "–", "—", "~", "～", "〜", "∼", "至") or any(
+        mark.start >= low.end and mark.end <= high.start and len(gap.strip()) - (mark.end - mark.start) <= _REACH
+        for mark in sentence.of("to")
+    )
+    return joined and len(gap) <= 12 and (_scaled(low, high).value or 0.0) < high.value
+
+
+def _scaled(low: Number, high: Number) -> Number:
+    """`25 to 30 thousand`: the factor is meant for both."""
+    shared = high.scale > 1 and low.scale == 1 and (low.value or 0.0) < (high.value or 0.0) / high.scale
+    return replace(low, value=(low.value or 0.0) * high.scale, scale=high.scale) if shared else low
+
+
+def _qualifier(sentence: Sentence, number: Number) -> str | None:
+    before = [
+        mark
+        for mark in sentence.of("before")
+        if mark.end <= number.start and _is_small(sentence, mark.end, number.start)
+    ]
+    if before:
+        return before[-1].value
+    after = _next(sentence, number.end, "after")
+    if after is None and (counter := _next(sentence, number.end, "people")):
+        after = _next(sentence, counter.end, "after")
+    if after:
+        return after.value
+    return Qualifier.OVER.value if number.vague else None
+
+
+def _is_small(sentence: Sentence, end: int, start: int) -> bool:
+    """Nothing but spaces, quotes and small words stands between."""
+    gap = sentence.between(end, start)
+    if len(gap) > 12:
+        return False
+    links = sum(mark.end - mark.start for mark in sentence.of("links") if end <= mark.start and mark.end <= start)
+    return len(gap) - gap.count(" ") - gap.count("\u00a0") - links <= 0

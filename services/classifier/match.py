@@ -1,19 +1,20 @@
 """Does an entry tell what a topic watches? A pure decision: the same packs and the same entry, the same verdict."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 
 from services.classifier.claims import read_claims
+from services.classifier.lexicon import Lexicon
 from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.pack import TopicPack
 from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
 
-ENGINE = 2  # raised whenever the same pack would give another verdict
+ENGINE = 4  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
 # "and" with its spaces, or one character: a second owner so close to the actor shares the noun with it.
 _SHARED, _SHARED_CJK = 6, 2
@@ -28,6 +29,8 @@ class _Text:
     text: str
     language: str | None
     sentences: tuple[Span, ...]
+    lexicon: Lexicon
+    published: date | None = None
 
     def sentence(self, hit: Hit) -> int:
         return sentence_at(self.sentences, hit.start)
@@ -60,7 +63,7 @@ class Topic:
         verdict = self._verdict(text, parts)
         event = self.pack.topic.events.get(verdict.event or "")
         claims = (
-            read_claims(text.text, text.sentences, hits, text.language, self.pack, verdict.event)
+            read_claims(text.text, text.sentences, hits, text.lexicon, self.pack, verdict.event, text.published)
             if verdict.relevant
             else ()
         )
@@ -84,8 +87,7 @@ class Topic:
         topic = self.pack.topic
         if not parts.actors:
             return _Verdict("no_actor", evidence=parts.named)
-        near = topic.proximity.cjk if text.language in _CJK else topic.proximity.characters
-        anchors = parts.anchors(near)
+        anchors = parts.anchors(topic.proximity.of(text.language))
         if not anchors:
             return _Verdict("no_noun_near_actor", evidence=parts.actors)
         lead = [anchor for anchor in anchors if text.sentence(anchor[0]) <= topic.lead]
@@ -138,8 +140,11 @@ class _Parts:
         tiers = [(hit, _tier(pack, hit)) for hit in hits]
         self.core = [hit for hit, tier in tiers if tier is Tier.CORE]
         self.places = [hit for hit, tier in tiers if tier]
-        self.events = [hit for hit in hits if hit.kind is Kind.EVENT]
-        self.negative = tuple(hit for hit in hits if hit.kind is Kind.NEGATIVE)
+        self.events = _outermost([hit for hit in hits if hit.kind is Kind.EVENT])
+        # What a long text tells of other things below is its background.
+        self.negative = tuple(
+            hit for hit in hits if hit.kind is Kind.NEGATIVE and text.sentence(hit) <= pack.topic.lead + 1
+        )
         self._owners = {hit.end: hit for hit in concepts if hit.name in rule.owner}
         self._nouns = [hit for hit in concepts if hit.name in rule.noun]
         self._noun_starts = [noun.start for noun in self._nouns]
@@ -178,6 +183,15 @@ class _Parts:
         return owner is not None and not 0 <= owner.start - actor.end <= shared and not owner.within(actor)
 
 
+def _outermost(hits: Sequence[Hit]) -> list[Hit]:
+    """Without those that stand inside a longer one: "withdrawn" in "not withdrawn". `hits` in order."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if not kept or hit.end > kept[-1].end or (hit.start, hit.end) == (kept[-1].start, kept[-1].end):
+            kept.append(hit)
+    return kept
+
+
 def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
     """What a hit says of the place: a place of the gazetteer, or another word that the rule takes for one."""
     if hit.kind is Kind.PLACE:
@@ -192,8 +206,11 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
 class Matcher:
     """Every pack, compiled. Safe to share between threads."""
 
-    def __init__(self, packs: Sequence[TopicPack]) -> None:
+    def __init__(self, packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> None:
+        """`lexicons`: language → how its numbers and times are said; without it, claims know digits only."""
         self.topics = tuple(Topic(pack) for pack in packs)
+        self._lexicons = lexicons or {}
+        self._digits_only = Lexicon()
         self._scanner = Scanner(packs)
 
     @property
@@ -201,21 +218,22 @@ class Matcher:
         return {topic.pack.name: topic.version for topic in self.topics}
 
     def classify(self, entry: Entry, now: datetime) -> Classification:
-        matches = self.match(entry.whole, entry.language)
+        matches = self.match(entry.whole, entry.language, (entry.published or now).date())
         return Classification(entry_id=entry.id, classified_at=now, matches=matches)
 
-    def match(self, text: str, language: str | None = None) -> tuple[TopicMatch, ...]:
+    def match(self, text: str, language: str | None = None, published: date | None = None) -> tuple[TopicMatch, ...]:
         """A verdict for each topic whose actor is named. The text's first line is its title.
 
         Where the language is uncertain, each that may be it is tried, and the one in which the text says most counts.
+        Times are resolved against `published`.
         """
         scan = self._scanner.scan(text)
         if scan is None:
             return ()
-        bounds = sentences(text)
+        bounds = sentences(text, titled=True)
         best: dict[int, TopicMatch] = {}
         for spoken in languages_of(text, language, scan.languages):
-            read = _Text(text, spoken, bounds)
+            read = _Text(text, spoken, bounds, self._lexicons.get(spoken, self._digits_only), published)
             for index, hits in scan.hits(spoken).items():
                 verdict = self.topics[index].judge(read, hits)
                 if verdict and (index not in best or _weight(verdict) > _weight(best[index])):
@@ -227,8 +245,8 @@ def _weight(match: TopicMatch) -> tuple[bool, float, int]:
     return match.relevant, match.score, len(match.evidence)
 
 
-def compile_topics(packs: Sequence[TopicPack]) -> Matcher:
-    return Matcher(packs)
+def compile_topics(packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> Matcher:
+    return Matcher(packs, lexicons)
 
 
 def _beside(sentence: int, anchored: set[int]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.classifier.cache import PackCache
+from services.classifier.grammars import Grammars
 from services.classifier.match import Matcher, compile_topics
 from services.classifier.review import Remark, doubts, faults
 from shared.config.topics import PackSource, Problems, parse_pack, read_pack, topic_directories
@@ -31,7 +32,7 @@ def load_matcher(directory: Path, cache: PackCache | None = None) -> Matcher:
     problems = Problems()
     packs = [pack for home in topic_directories(directory) if (pack := problems.of(load_pack, home, cache))]
     problems.report()
-    return compile_topics(packs)
+    return compile_topics(packs, Grammars())
 
 
 def load_pack(home: Path, cache: PackCache | None = None) -> TopicPack:
@@ -39,12 +40,23 @@ def load_pack(home: Path, cache: PackCache | None = None) -> TopicPack:
     source = read_pack(home)
     if cache and (known := cache.load(source)):
         return known
-    pack = parse_pack(source)
-    if problems := [*_told(source, faults(pack))] or [*broken_examples(source, pack)]:
+    read, tried = _settled(source, cache)
+    pack = parse_pack(source, read)
+    if problems := [*_told(source, faults(pack))] or [*broken_examples(source, pack, tried)]:
         raise ConfigError(*problems)
     if cache:
         cache.keep(source, pack)
     return pack
+
+
+def _settled(source: PackSource, cache: PackCache | None) -> tuple[dict[str, LanguageForms], frozenset[str]]:
+    """What an edit of other files leaves as it was: the forms of languages, and those whose examples hold as before."""
+    last = cache.last(source) if cache else None
+    if last is None:
+        return {}, frozenset()
+    changed = source.changed(last[0])
+    read = {name: forms for forms in last[1].languages if (name := f"{forms.language}.yaml") not in changed}
+    return read, frozenset(read) if changed <= {*source.languages} else frozenset()
 
 
 def doubtful(directory: Path) -> Iterator[str]:
@@ -57,11 +69,12 @@ def doubtful(directory: Path) -> Iterator[str]:
             yield from _told(source, doubts(pack))
 
 
-def broken_examples(source: PackSource, pack: TopicPack) -> Iterator[str]:
-    """By its own pack alone: no topic has a part in the verdict of another."""
-    matcher = compile_topics([pack])
+def broken_examples(source: PackSource, pack: TopicPack, tried: frozenset[str]) -> Iterator[str]:
+    """By its own pack alone: no topic has a part in the verdict of another. `tried` names files that need not be."""
+    matcher = compile_topics([pack], Grammars())
     for forms in pack.languages:
-        yield from _told(source, _broken(matcher, forms))
+        if f"{forms.language}.yaml" not in tried:
+            yield from _told(source, _broken(matcher, forms))
 
 
 def _told(source: PackSource, remarks: Iterator[Remark]) -> Iterator[str]:

@@ -144,13 +144,15 @@ MOST_ENDS = 4_000  # no article has as many
 _LAST_WORD = re.compile(r"([^\s.(«„“\"']+)$")
 
 
-def sentences(text: str) -> tuple[Span, ...]:
+def sentences(text: str, *, titled: bool = False) -> tuple[Span, ...]:
     """The spans of the sentences, in order, without the space between them. A line break always ends one.
 
-    After MOST_ENDS marks that may end one, the rest counts as one.
+    `titled`: the first of several lines is a title, and one sentence whatever marks stand in it. After
+    MOST_ENDS marks that may end a sentence, the rest counts as one.
     """
     spans, start = [], 0
-    for end in islice(_END.finditer(text), MOST_ENDS):
+    ends = _END.finditer(text, max(0, text.find("\n")) if titled else 0)
+    for end in islice(ends, MOST_ENDS):
         if end[0][0] == "." and not _ends_sentence(text, end):
             continue
         spans.append((start, end.end()))

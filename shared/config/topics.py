@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
 from shared.config.document import Document, parse_document, read_text, validate
@@ -63,6 +65,11 @@ class PackSource:
     def languages(self) -> tuple[str, ...]:
         return tuple(name for name in self.texts if name not in _OTHER_FILES)
 
+    def changed(self, before: "PackSource") -> frozenset[str]:
+        """The names of the files that came, went, or are not as they were."""
+        names = self.texts.keys() | before.texts.keys()
+        return frozenset(name for name in names if self.texts.get(name) != before.texts.get(name))
+
 
 def read_pack(directory: Path) -> PackSource:
     """Raises `ConfigError` with every file that cannot be read, or would not be."""
@@ -81,22 +88,28 @@ def load_topic_pack(directory: Path) -> TopicPack:
     return parse_pack(read_pack(directory))
 
 
-def parse_pack(source: PackSource) -> TopicPack:
-    """Raises `ConfigError` with every problem of the files by themselves; if none, of the files beside each other."""
+def parse_pack(source: PackSource, known: Mapping[str, LanguageForms] = MappingProxyType({})) -> TopicPack:
+    """Raises `ConfigError` with every problem of the files by themselves; if none, of the files beside each other.
+
+    `known` are the forms of language files that were read before and are as they were.
+    """
     problems = Problems()
-    documents = {name: document for name in source.texts if (document := problems.of(source.document, name))}
-    models = _Models(documents, problems)
-    rule = models.read(RULE_FILE, TopicRule)
-    places = models.read(PLACES_FILE, Places) or Places(places={})
-    speakers = models.read(SPEAKERS_FILE, Speakers) or Speakers(classes=(), speakers={})
-    languages = {name: forms for name in source.languages if (forms := models.read(name, LanguageForms))}
+    document = cache(source.document)
+
+    def read(name: str, model: type[M]) -> M | None:
+        return problems.of(lambda: validate(document(name), model)) if name in source.texts else None
+
+    rule = read(RULE_FILE, TopicRule)
+    places = read(PLACES_FILE, Places) or Places(places={})
+    speakers = read(SPEAKERS_FILE, Speakers) or Speakers(classes=(), speakers={})
+    languages = {name: forms for name in source.languages if (forms := known.get(name) or read(name, LanguageForms))}
     if not source.languages:
         problems.add(f"{source.directory}: no forms; a file such as en.yaml is needed beside {RULE_FILE}")
     if rule is None or problems:
         raise ConfigError(*problems.found)
     pack = TopicPack(topic=rule, languages=tuple(languages.values()), places=places.places, speakers=speakers.speakers)
     for name, at, text in (*_disagreements(source.directory.name, pack, languages), *_unknown_classes(speakers)):
-        problems.add(documents[name].problem(at, text))
+        problems.add(document(name).problem(at, text))
     problems.report()
     return pack
 
@@ -125,17 +138,6 @@ class Problems:
         """Raises `ConfigError` if there are any."""
         if self.found:
             raise ConfigError(*self.found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Models:
-    documents: Mapping[str, Document]
-    problems: Problems
-
-    def read(self, name: str, model: type[M]) -> M | None:
-        """None for a file that is not there or not valid."""
-        document = self.documents.get(name)
-        return self.problems.of(validate, document, model) if document else None
 
 
 Disagreement = tuple[str, Location, str]

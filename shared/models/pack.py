@@ -52,7 +52,11 @@ class Proximity(Model):
     """How far a noun may stand from its actor, in characters between the two."""
 
     characters: Annotated[int, Field(gt=0)] = 45
-    cjk: Annotated[int, Field(gt=0, description="in Chinese, Japanese and Korean")] = 14
+    cjk: Annotated[int, Field(gt=0, description="in Chinese and Japanese")] = 20
+    hangul: Annotated[int, Field(gt=0, description="in Korean")] = 26
+
+    def of(self, language: str | None) -> int:
+        return {"zh": self.cjk, "ja": self.cjk, "ko": self.hangul}.get(language or "", self.characters)
 
 
 class Weights(Model):
@@ -85,6 +89,14 @@ class TopicRule(Model):
     threshold: float
     events: Annotated[dict[Name, Event], Field(min_length=1, description="the event types, in order of precedence")]
     roles: dict[Name, Name] = Field(default_factory=dict, description="what a figure counts → the event it tells of")
+    implied: dict[Name, Name] = Field(default_factory=dict, description="event → the role of a figure beside it alone")
+    incidental: dict[Name, tuple[Name, ...]] = Field(
+        default_factory=dict, description="role → the roles beside it that are meant instead"
+    )
+    together: dict[Name, tuple[Name, ...]] = Field(
+        default_factory=dict, description="role → the roles that make it when both stand beside one figure"
+    )
+    planned: dict[Name, Name] = Field(default_factory=dict, description="role → what it is while it is only planned")
 
 
 class Place(Model):

@@ -1,5 +1,6 @@
 """What is watched (topic packs as written) and the verdict on an entry."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -53,7 +54,13 @@ class Claim(Model):
     place: Annotated[str | None, Field(description="its id in places.yaml")] = None
     region: Annotated[str | None, Field(description="the outermost region of the place")] = None
     time: Annotated[str | None, Field(description="the time expression as written")] = None
-    attribution: str | None = None
+    time_start: Annotated[date | None, Field(description="its first day, resolved against the publication")] = None
+    time_end: Annotated[date | None, Field(description="its last day")] = None
+    time_precision: Annotated[
+        str | None, Field(description="day, weekend, week, part, month, quarter, season, year")
+    ] = None
+    attribution: Annotated[str | None, Field(description="who says so: a name of speakers.yaml")] = None
+    attribution_class: Annotated[str | None, Field(description="whose word that is: a class of speakers.yaml")] = None
     certainty: Certainty = Certainty.CLAIMED
     start: int
     end: int

@@ -284,3 +284,10 @@ def test_a_stale_article_read_anew_stays_stale() -> None:
     old = told_by("herald", "Kim's soldiers vanish", published=NOON - timedelta(hours=49))
     story = opened(old, match())
     assert anew(story, old, event_type="capture", now=NOON) == Silent(Reason.STALE, "published 49 h ago")
+
+
+def test_at_least_fewer_than_are_known_corrects_nothing() -> None:
+    told, claim = count("dozens dead", "killed", 12)
+    story = known(("30 dead", "killed", 30))
+    assert isinstance(decided(story, told, claim), Ring)
+    assert isinstance(decided(story, told, claim.model_copy(update={"qualifier": "over"})), Silent)

@@ -118,3 +118,43 @@ def test_a_directory_that_cannot_be_written_is_no_error(home: Path, tmp_path: Pa
 def test_the_packs_of_two_topics_are_kept_beside_each_other(cache: PackCache) -> None:
     load_matcher(SEED.parent, cache)
     assert {path.name.split(".")[0] for path in cache.directory.iterdir()} == {"dprk-kursk", "undersea-cables"}
+
+
+def test_an_edit_of_one_language_gives_the_pack_that_the_files_alone_would_give(home: Path, cache: PackCache) -> None:
+    load_pack(home, cache)
+    english = home / "en.yaml"
+    english.write_text(english.read_text().replace("  damage: [cut,", "  damage: [gnawed, cut,"))
+    assert load_pack(home, cache) == load_pack(home)
+
+
+def test_an_edit_of_the_rule_has_the_examples_of_every_language_tried(home: Path, cache: PackCache) -> None:
+    load_pack(home, cache)
+    rule = home / "topic.yaml"
+    rule.write_text(rule.read_text().replace("threshold: 3.5", "threshold: 9"))
+    with pytest.raises(ConfigError) as raised:
+        load_pack(home, cache)
+    assert {Path(problem.split(":")[0]).name for problem in raised.value.problems} == {
+        f"{language}.yaml" for language in ("de", "en", "fi", "zh")
+    }
+
+
+def test_an_edit_of_the_places_is_held_against_the_languages_that_stayed_as_they_were(
+    home: Path, cache: PackCache
+) -> None:
+    load_pack(home, cache)
+    places = home / "places.yaml"
+    places.write_text(places.read_text().replace("  penghu: ", "  pescadores: "))
+    with pytest.raises(ConfigError, match=r"en\.yaml:\d+: places\.penghu: `penghu` is not in places\.yaml"):
+        load_pack(home, cache)
+
+
+def test_a_pack_that_is_mended_is_taken_after_one_that_was_refused(home: Path, cache: PackCache) -> None:
+    fresh = load_pack(home, cache)
+    english = home / "en.yaml"
+    good = english.read_text()
+    for wrong in ("language: [en", good.replace("no_match:\n", 'no_match:\n    - "Sea cable cut in the Baltic"\n')):
+        english.write_text(wrong)
+        with pytest.raises(ConfigError):
+            load_pack(home, cache)
+    english.write_text(good)
+    assert load_pack(home, cache) == fresh

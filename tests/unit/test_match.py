@@ -108,6 +108,24 @@ def test_an_event_counts_in_the_sentence_after_the_actor_and_no_later() -> None:
     assert reason("Black Strait: ships of Atlantis.\nSo it is said. They sail.") == "no_event"
 
 
+def test_a_title_is_one_sentence_whatever_marks_stand_in_it() -> None:
+    assert reason("Gone! The ships of Atlantis!\nThey sailed through the Black Strait. So it is.") == "matched"
+
+
+def test_an_event_inside_the_form_of_another_does_not_count() -> None:
+    events = {"sailing": ("sail*",), "staying": ("did not sail",)}
+    english = FLEET.languages[0].model_copy(update={"events": events})
+    rule = FLEET.topic.model_copy(update={"events": dict.fromkeys(events, FLEET.topic.events["sailing"])})
+    pack = FLEET.model_copy(update={"languages": (english,), "topic": rule})
+    [found] = compile_topics([pack]).match("Atlantis ships did not sail the Black Strait", "en")
+    assert found.event_type == "staying"
+
+
+def test_what_stands_far_below_is_no_sign_of_another_subject() -> None:
+    text = "Atlantis ships sail the Narrow Sea\n" + "So it is said. " * 4
+    assert reason(text + "A regatta film is shown.") == "matched"
+
+
 def test_forms_end_where_words_end() -> None:
     assert reason("Atlantisport has ships that sail in the Black Strait") is None
     assert reason("Neoatlantis has ships that sail in the Black Strait") is None
@@ -135,8 +153,8 @@ def test_a_headline_too_short_to_tell_its_language_is_read_in_the_one_that_says_
 
 
 def test_a_noun_must_stand_nearer_in_chinese() -> None:
-    assert reason("大西" + "一" * 14 + "船在黑峡航行", "zh") == "matched"
-    assert reason("大西" + "一" * 15 + "船在黑峡航行", "zh") == "no_noun_near_actor"
+    assert reason("大西" + "一" * 20 + "船在黑峡航行", "zh") == "matched"
+    assert reason("大西" + "一" * 21 + "船在黑峡航行", "zh") == "no_noun_near_actor"
 
 
 def test_the_tier_is_core_when_the_topics_own_place_is_named() -> None:

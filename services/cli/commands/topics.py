@@ -77,7 +77,7 @@ def try_text(
     """Judge a text as the classifier would; exit code 1 if not relevant."""
     text = f"{headline}\n{summary}"
     matcher = installed_matcher(wiring.settings())
-    matches = matcher.match(text, language)
+    matches = matcher.match(text, language, datetime.now(UTC).date())
     spoken = matches[0].language if matches else language_of(text, language)
     relevant = any(match.relevant for match in matches)
     if json:
@@ -217,12 +217,23 @@ def _facts(match: TopicMatch, text: str) -> list[tuple[str, object]]:
 
 
 def describe(claim: Claim, text: str = "") -> str:
-    """`casualties: killed about 300 people; in kursk; says Ukraine; claimed`, and the words it was read from."""
+    """`casualties: killed about 300 people; in kursk; last week (2025-01-20 to 2025-01-26); says Ukraine (ukrainian);
+    claimed`, and the words it was read from.
+    """
     figure = None if claim.value is None else f"{claim.value:,.10g}"
     role = claim.role if claim.role != claim.kind else None
     number = " ".join(part for part in (role, claim.qualifier, figure, claim.unit) if part)
     place = f"in {claim.place}" if claim.place else None
-    speaker = f"says {claim.attribution}" if claim.attribution else None
-    parts = [part for part in (number, place, claim.time, speaker, claim.certainty.value) if part]
+    whose = f" ({claim.attribution_class})" if claim.attribution_class else ""
+    speaker = f"says {claim.attribution}{whose}" if claim.attribution else None
+    parts = [part for part in (number, place, _when(claim), speaker, claim.certainty.value) if part]
     source = f" “{text[claim.start : claim.end]}”" if text else ""
     return f"{claim.kind}: {'; '.join(parts)}{source}"
+
+
+def _when(claim: Claim) -> str | None:
+    """As written, and the days that this means."""
+    if claim.time is None or claim.time_start is None or claim.time_end is None:
+        return claim.time
+    days = f"{claim.time_start}" if claim.time_start == claim.time_end else f"{claim.time_start} to {claim.time_end}"
+    return f"{claim.time} ({days})"

@@ -14,7 +14,7 @@ _NOTHING = {"relevant": False, "score": 0.0, "event_type": None, "tier": None, "
 
 def verdicts(matcher: Matcher, entry: EntryLine) -> Iterator[str]:
     """A line for each topic, also for one that finds its actor nowhere: `lang` is then as declared, or as it seems."""
-    found = {match.topic: match for match in matcher.match(entry.whole, entry.lang)}
+    found = {match.topic: match for match in matcher.match(entry.whole, entry.lang, entry.day)}
     for topic in matcher.versions:
         match = found.get(topic)
         told = _told(match) if match else _NOTHING | {"lang": _language(entry), "evidence": [], "claims": []}

@@ -103,7 +103,7 @@ def evaluate(matcher: Matcher, items: Iterable[tuple[int, LabelledLine]], topic:
         if item.label == "unsure":
             unsure += 1
             continue
-        found = [match for match in matcher.match(item.whole, item.lang) if topic in (None, match.topic)]
+        found = [match for match in matcher.match(item.whole, item.lang, item.day) if topic in (None, match.topic)]
         best = max(found, key=lambda match: (match.relevant, match.score), default=None)
         judged.append(Judged(number, item, best, keyword(item)))
     return Evaluation(judged, unsure)

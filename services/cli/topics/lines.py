@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
@@ -50,6 +50,10 @@ class Line(Model):
     summary: str | None = None
     text: str | None = None
     published: Published = None
+
+    @property
+    def day(self) -> date | None:
+        return self.published.date() if self.published else None
 
     @property
     def whole(self) -> str:
