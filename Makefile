@@ -44,12 +44,13 @@ chaos: install ## kill services and Redis at random, and feed the poller what me
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
-eval: install ## measure on labelled files: TOPIC_ITEMS=a.jsonl, STORY_ITEMS=b.jsonl, CLAIM_ITEMS=c.jsonl
-	@test -n "$(TOPIC_ITEMS)$(STORY_ITEMS)$(CLAIM_ITEMS)" || { \
+eval: install ## measure on labelled files: TOPIC_ITEMS=a.jsonl STORY_ITEMS=b.jsonl CLAIM_ITEMS=c.jsonl; false alarms: NEWS=DIR
+	@test -n "$(TOPIC_ITEMS)$(STORY_ITEMS)$(CLAIM_ITEMS)$(NEWS)" || { \
 	  echo "make eval needs labelled files: make eval CLAIM_ITEMS=tests/data/claims-dev.jsonl" >&2; exit 2; }
-	@test -z "$(TOPIC_ITEMS)" || $(BIN)/python -m benchmarks.topic_quality "$(TOPIC_ITEMS)"
+	@test -z "$(TOPIC_ITEMS)" || $(BIN)/tocsin topics eval "$(TOPIC_ITEMS)"
 	@test -z "$(STORY_ITEMS)" || $(BIN)/python -m benchmarks.story_quality "$(STORY_ITEMS)"
 	@test -z "$(CLAIM_ITEMS)" || $(BIN)/python -m benchmarks.claims_quality "$(CLAIM_ITEMS)" --misses
+	@test -z "$(NEWS)" || $(BIN)/python -m tests.acceptance.false_alarms $(NEWS)
 
 docs: install ## write the generated reference pages anew
 	@set -e; for page in settings:shared.settings keys:shared.keys metrics:shared.metrics cli:services.cli.reference; do \

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import parsing, polling, queueing, scale
+from benchmarks import classifying, parsing, polling, queueing, scale
 from benchmarks.measure import Row, table
 
 
 def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
     """`tiny` only proves that everything runs."""
     feeds, entries, rounds = (10, 10, 1) if tiny else (300, 300, 5)
+    texts = 100 if tiny else classifying.TEXTS
     many, few, polls = (40, 20, 10) if tiny else (scale.MANY, scale.FEW, scale.POLLS)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn, max_tasks_per_child=1) as pool:
@@ -27,6 +28,7 @@ def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
             pool.submit(scale.measure, many, few, polls, rounds),
             pool.submit(queueing.measure, entries, rounds),
             pool.submit(parsing.measure, parsing.read_corpus(corpus), rounds),
+            pool.submit(classifying.measure, texts, rounds),
         )
         return [row for future in measured for row in future.result()]
 

@@ -124,7 +124,10 @@ def feed_polls(feed_id: str) -> str:
 
 
 @_key(
-    "string", "TOCSIN_ENTRY_RETENTION_SECONDS", writer="poller, in the commit of a poll or a page", readers="classifier"
+    "string",
+    "TOCSIN_ENTRY_RETENTION_SECONDS",
+    writer="poller, in the commit of a poll or a page",
+    readers="classifier, cli",
 )
 def entry(entry_id: str) -> str:
     """An entry as read, JSON."""

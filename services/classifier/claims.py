@@ -6,7 +6,7 @@ another figure: in "of 11,000 sent, about 4,000 are dead" each keeps its own.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from services.classifier.attribution import OUTLET, more_precise, speaker_of
@@ -159,7 +159,7 @@ def _own(
         return ranked[0] if ranked else None
     yields_to = topic.incidental[ranked[0].name]
     events = [hit for hit in read.of(Kind.EVENT) if topic.implied.get(hit.name) in yields_to]
-    implied = [replace(hit, name=topic.implied[hit.name]) for hit in events]
+    implied = [hit._replace(name=topic.implied[hit.name]) for hit in events]
     left, right = read.clause(*at)
     left, right = max(left, ground[0]), min(right, ground[1])
     others = [role for role in (*ranked, *implied) if role.name in yields_to and left <= role.start < right]

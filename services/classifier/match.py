@@ -9,7 +9,7 @@ from hashlib import sha256
 from services.classifier.claims import read_claims
 from services.classifier.lexicon import Lexicon
 from services.classifier.scan import Hit, Kind, Scanner
-from services.classifier.text import Span, fold, language_of, sentence_at, sentences
+from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.pack import TopicPack
 from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
@@ -21,6 +21,7 @@ _SHARED, _SHARED_CJK = 6, 2
 # What happened stands in the title; what a later sentence names is what had happened before.
 _FADE = 0.3
 _LONGEST_FORM = 80
+_SHOWN = 100  # hits of evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class _Parts:
         )
         self._owners = {hit.end: hit for hit in concepts if hit.name in rule.owner}
         self._nouns = [hit for hit in concepts if hit.name in rule.noun]
+        self._noun_starts = [noun.start for noun in self._nouns]
         self._needs_noun = bool(rule.noun)
         self._compounds = [hit for hit in concepts if hit.name in rule.compound]
         strong = [hit for hit in concepts if hit.name in rule.actor]
@@ -162,8 +164,8 @@ class _Parts:
         return sorted([*alone, *pairs], key=lambda anchor: anchor[0].start)
 
     def _around(self, actor: Hit, near: int) -> list[Hit]:
-        first = bisect_left(self._nouns, actor.start - near - _LONGEST_FORM, key=lambda noun: noun.start)
-        last = bisect_right(self._nouns, actor.end + near, key=lambda noun: noun.start)
+        first = bisect_left(self._noun_starts, actor.start - near - _LONGEST_FORM)
+        last = bisect_right(self._noun_starts, actor.end + near)
         return [noun for noun in self._nouns[first:last] if self._together(actor, noun, near)]
 
     def _together(self, actor: Hit, noun: Hit, near: int) -> bool:
@@ -222,16 +224,25 @@ class Matcher:
     def match(self, text: str, language: str | None = None, published: date | None = None) -> tuple[TopicMatch, ...]:
         """A verdict for each topic whose actor is named. The text's first line is its title.
 
+        Where the language is uncertain, each that may be it is tried, and the one in which the text says most counts.
         Times are resolved against `published`.
         """
-        spoken = language_of(text, language)
-        by_topic = self._scanner.scan(fold(text), spoken)
-        if not by_topic:
+        scan = self._scanner.scan(text)
+        if scan is None:
             return ()
-        lexicon = self._lexicons.get(spoken or "", self._digits_only)
-        read = _Text(text, spoken, sentences(text, titled=True), lexicon, published)
-        verdicts = (self.topics[index].judge(read, hits) for index, hits in sorted(by_topic.items()))
-        return tuple(verdict for verdict in verdicts if verdict)
+        bounds = sentences(text, titled=True)
+        best: dict[int, TopicMatch] = {}
+        for spoken in languages_of(text, language, scan.languages):
+            read = _Text(text, spoken, bounds, self._lexicons.get(spoken, self._digits_only), published)
+            for index, hits in scan.hits(spoken).items():
+                verdict = self.topics[index].judge(read, hits)
+                if verdict and (index not in best or _weight(verdict) > _weight(best[index])):
+                    best[index] = verdict
+        return tuple(verdict for _, verdict in sorted(best.items()))
+
+
+def _weight(match: TopicMatch) -> tuple[bool, float, int]:
+    return match.relevant, match.score, len(match.evidence)
 
 
 def compile_topics(packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> Matcher:
@@ -244,10 +255,11 @@ def _beside(sentence: int, anchored: set[int]) -> bool:
 
 
 def _ordered(hits: set[Hit]) -> tuple[Hit, ...]:
-    return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end)))
+    return tuple(sorted(hits, key=lambda hit: (hit.start, hit.end, hit.kind, hit.name)))
 
 
 def _evidence(text: _Text, hits: Sequence[Hit]) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(concept=hit.name, text=text.text[hit.start : hit.end], start=hit.start, end=hit.end) for hit in hits
+        Evidence(concept=hit.name, text=text.text[hit.start : hit.end], start=hit.start, end=hit.end)
+        for hit in hits[:_SHOWN]
     )

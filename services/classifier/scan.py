@@ -1,14 +1,20 @@
 """All forms of all topic packs in one Aho-Corasick automaton: one pass over a text finds every hit of every topic."""
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from services.classifier.text import Folded, fold, is_cjk, is_word
 from shared.models.pack import Forms, LanguageForms, TopicPack
+
+# More than any article has: what is stuffed with forms is read no further, so that no text takes long.
+MOST_HITS = 2_000
+MOST_LANGUAGES = 3
 
 
 class Kind(StrEnum):
@@ -22,9 +28,11 @@ class Kind(StrEnum):
     MASK = "mask"
     NEGATIVE = "negative"
 
+    # Hits are put into sets by the thousand, and that of an enumeration is written in Python.
+    __hash__ = str.__hash__
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+
+class Hit(NamedTuple):
     """`start` and `end` are code points into the original text."""
 
     kind: Kind
@@ -48,37 +56,71 @@ class _Form:
     rest: re.Pattern[str]
 
 
+_ByLanguage = dict[str, list[_Form]]
+
+
 class Scanner:
     def __init__(self, packs: Sequence[TopicPack]) -> None:
-        forms = [form for topic, pack in enumerate(packs) for form in _forms(topic, pack)]
-        by_key: dict[str, list[_Form]] = {}
-        for form in forms:
-            by_key.setdefault(form.key, []).append(form)
+        by_key: dict[str, _ByLanguage] = {}
+        for topic, pack in enumerate(packs):
+            for form in _forms(topic, pack):
+                by_key.setdefault(form.key, {}).setdefault(form.language, []).append(form)
         self._forms = list(by_key.values())
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
         )
         actors = [frozenset(pack.topic.rule.actor + pack.topic.rule.alias + pack.topic.rule.compound) for pack in packs]
-        self._actor_keys = frozenset(
-            index for index, key in enumerate(self._forms) if any(form.name in actors[form.topic] for form in key)
-        )
+        self._naming = {index: some for index, key in enumerate(self._forms) if (some := _naming(actors, key))}
 
-    def scan(self, folded: Folded, language: str | None) -> dict[int, tuple[Hit, ...]]:
-        """Topic index -> its hits in that language, in order. Nothing when no topic's actor is named."""
+    def scan(self, text: str) -> "Scan | None":
+        """None when no topic's actor can be named, as in nearly every text: the rest of the work is saved."""
+        folded = fold(text)
         found = self._automaton.find_matches_as_indexes(folded.text, overlapping=True)
-        if self._actor_keys.isdisjoint(index for index, _, _ in found):
-            return {}
-        hits: dict[int, set[Hit]] = {}
+        spoken = self._spoken(folded, found)
+        return Scan(folded, [(self._forms[index], start) for index, start, _ in found], spoken) if spoken else None
+
+    def _spoken(self, folded: Folded, found: Sequence[tuple[int, int, int]]) -> frozenset[str]:
+        """The languages in which an actor is named."""
+        spoken = set[str]()
         for index, start, _ in found:
-            for form in self._forms[index]:
-                if form.language == language and (hit := _verify(form, folded, start)):
-                    hits.setdefault(form.topic, set()).add(hit)
-        return {topic: _distinct(of_topic) for topic, of_topic in hits.items()}
+            for form in self._naming.get(index, ()):
+                if form.language not in spoken and _verify(form, folded, start):
+                    spoken.add(form.language)
+        return frozenset(spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Where the keys of forms stand in a text, whatever its language. `spoken`: those in which an actor is named."""
+
+    folded: Folded
+    found: Sequence[tuple[_ByLanguage, int]]
+    spoken: frozenset[str]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """In which it is worth reading a text that may be in any: the few that have most to say."""
+        said = Counter(language for forms, _ in self.found for language in forms if language in self.spoken)
+        return tuple(language for language, _ in said.most_common(MOST_LANGUAGES))
+
+    def hits(self, language: str | None) -> dict[int, tuple[Hit, ...]]:
+        """Topic index -> its hits in that language, in order, MOST_HITS for each topic."""
+        hits = defaultdict[int, set[Hit]](set)
+        for forms, start in self.found:
+            for form in forms.get(language or "", ()):
+                if len(hits[form.topic]) < MOST_HITS and (hit := _verify(form, self.folded, start)):
+                    hits[form.topic].add(hit)
+        return {topic: _distinct(of_topic) for topic, of_topic in hits.items() if of_topic}
+
+
+def _naming(actors: Sequence[frozenset[str]], key: _ByLanguage) -> tuple[_Form, ...]:
+    """Those that name the actor of their topic."""
+    return tuple(form for forms in key.values() for form in forms if form.name in actors[form.topic])
 
 
 def _verify(form: _Form, folded: Folded, start: int) -> Hit | None:
     text = folded.text
-    if start > 0 and is_word(text[start]) and is_word(text[start - 1]):
+    if start > 0 and is_word(text[start - 1]) and is_word(text[start]):
         return None
     rest = form.rest.match(text, start + len(form.key))
     return Hit(form.kind, form.name, *folded.original(start, rest.end())) if rest else None
@@ -88,7 +130,7 @@ def _distinct(hits: Iterable[Hit]) -> tuple[Hit, ...]:
     """Unmasked hits; of those of one name that overlap, the longest."""
     kept: list[Hit] = []
     masked, ends = 0, dict[tuple[Kind, str], int]()
-    for hit in sorted(hits, key=lambda hit: (hit.start, hit.kind is not Kind.MASK, -hit.end)):
+    for hit in sorted(hits, key=lambda hit: (hit.start, hit.kind is not Kind.MASK, -hit.end, hit.name)):
         if hit.kind is Kind.MASK:
             masked = max(masked, hit.end)
         elif hit.end > masked and hit.start >= ends.get((hit.kind, hit.name), 0):

@@ -1,12 +1,15 @@
 """Entries as read, kept for classification, for the stories that quote them and for backtests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from redis import Redis
 
 from shared import keys
 from shared.models.entry import Entry
 from shared.store.due import Command
+
+_STEP = 500
 
 
 class EntryStore:
@@ -29,3 +32,20 @@ class EntryStore:
             return []
         stored = self.redis.mget([keys.entry(entry_id) for entry_id in entry_ids])
         return [Entry.model_validate_json(text) for text in stored if text]
+
+    def since(self, moment: datetime) -> Iterator[Entry]:
+        """Those seen then or later, in no order; what is written or expires meanwhile may be among them or not.
+
+        All keys are gone through in small steps, so that Redis serves others in between.
+        """
+        known = set[str]()
+        cursor = None
+        while cursor != 0:
+            cursor, found = self.redis.scan(cursor or 0, match=keys.entry("*"), count=_STEP)
+            new = {_text(key).removeprefix(keys.entry("")) for key in found} - known
+            known |= new  # a scan may name a key twice
+            yield from (entry for entry in self.load([*new]) if entry.seen_at >= moment)
+
+
+def _text(key: bytes | str) -> str:
+    return key if isinstance(key, str) else key.decode()

@@ -24,6 +24,9 @@ ROWS = [
     "queue and classifier: one forked job an entry",
     "parsing: feedparser",
     "parsing: bare feedparser",
+    "classifying: 1 % relevant",
+    "classifying: all relevant",
+    "classifying: a longer text",
 ]
 needs_reader = pytest.mark.skipif(
     find_spec("reader") is None, reason="`reader`, the peer, comes with `make bench` only"

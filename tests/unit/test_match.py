@@ -138,6 +138,20 @@ def test_forms_of_one_language_do_not_count_in_another() -> None:
     assert reason("大西船在黑峡航行", "ja") is None
 
 
+def test_a_headline_too_short_to_tell_its_language_is_read_in_the_one_that_says_most() -> None:
+    german = {
+        "language": "de",
+        "concepts": {"atlantis": ["atlantis"], "ship": ["schiff*"], "sea": ["black"]},
+        "events": {"sailing": ["sail*"]},
+    }
+    both = compile_topics([TopicPack.model_validate(FLEET.model_dump() | {"languages": [german, *FLEET.languages]})])
+    for text, language in (("Atlantis ships sail Black Strait", "en"), ("Atlantis: Schiffe sail black", "de")):
+        (found,) = both.match(text)
+        assert (found.relevant, found.language) == (True, language)
+    assert MATCHER.match("大西船在黑峡航行")[0].relevant
+    assert both.match("Atlantis ships sail Black Strait", "de")[0].reason == "no_noun_near_actor"
+
+
 def test_a_noun_must_stand_nearer_in_chinese() -> None:
     assert reason("大西" + "一" * 20 + "船在黑峡航行", "zh") == "matched"
     assert reason("大西" + "一" * 21 + "船在黑峡航行", "zh") == "no_noun_near_actor"

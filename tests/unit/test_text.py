@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.classifier.text import fold, language_of, sentence_at, sentences
+from services.classifier.text import fold, language_of, languages_of, sentence_at, sentences
 
 # Letters with marks, both Hangul forms, ligatures, invisible characters, stress accents: what feeds really carry.
 AWKWARD = st.text(
@@ -25,6 +25,22 @@ def test_every_folded_character_points_at_its_own_original(text: str) -> None:
         previous = start
 
 
+def test_what_is_ascii_folds_as_it_does_beside_what_is_not() -> None:
+    ascii_ = "".join(map(chr, range(128)))
+    assert fold(ascii_ + "ж").text == fold(ascii_).text + "ж"
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0xD7FF, exclude_categories=["Cs"])))
+@example("«Ёлка» — l’été")
+def test_common_letters_fold_as_they_do_beside_rare_ones(text: str) -> None:
+    assert [fold(char).text for char in text] == [fold(char + "ﬁ").text[:-1] for char in text]
+
+
+def test_folding_a_heap_of_marks_takes_no_letter_larger_than_a_few() -> None:
+    folded = fold("a" + "\u0300\u0323" * 1_000)
+    assert max(moved.from_end - moved.from_start for moved in folded.moved) <= 9
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Mn", "Cs"])))
 def test_folding_what_is_folded_changes_nothing(text: str) -> None:
     once = fold(text).text
@@ -32,6 +48,7 @@ def test_folding_what_is_folded_changes_nothing(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(categories=["Lu", "Ll", "Lo", "Zs", "Nd"], max_codepoint=0xFFFF)))
+@example("آ")
 def test_composed_and_decomposed_text_fold_alike(text: str) -> None:
     composed = normalize("NFC", text)
     assert fold(normalize("NFD", composed)).text == fold(composed).text
@@ -108,3 +125,36 @@ def test_the_language_is_as_declared_unless_the_script_says_otherwise(
     text: str, declared: str | None, expected: str | None
 ) -> None:
     assert language_of(text, declared) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "expected"),
+    [
+        ("The troops have left the front", None, ("en",)),
+        ("Troops leave front", None, ("de", "en")),
+        ("Troops leave front", "en", ("en",)),
+        ("Soldaten in Kursk", None, ("de", "en")),
+        ("Войниците са в Курск", None, ("bg", "ru", "uk")),
+        ("Войска отошли", None, ("bg", "ru", "uk")),
+        ("Войска ещё там", None, ("ru",)),
+        ("Війська відійшли", None, ("uk",)),
+        ("Війська відійшли", "ru", ("uk",)),
+        ("朝鲜军队撤离", None, ("ja", "zh")),
+        ("朝鲜军队撤离", "zh-Hans", ("zh",)),
+        ("北朝鮮兵が撤退", None, ("ja",)),
+    ],
+)
+def test_where_nothing_tells_the_language_each_known_one_of_the_script_may_be_it(
+    text: str, declared: str | None, expected: tuple[str, ...]
+) -> None:
+    assert languages_of(text, declared, {"en", "de", "uk", "ru", "bg", "zh", "ja", "ar"}) == expected
+
+
+def test_a_language_whose_script_nobody_stated_may_stand_in_any() -> None:
+    assert languages_of("Troops leave front", None, {"en", "fi", "ru"}) == ("en", "fi")
+
+
+@given(ANY, st.sampled_from([None, "en", "uk", "zh-Hant", "fi"]))
+def test_a_declared_or_likely_language_is_always_among_those_it_may_be(text: str, declared: str | None) -> None:
+    likely = language_of(text, declared)
+    assert likely is None or likely in languages_of(text, declared, ["de", "ru"])

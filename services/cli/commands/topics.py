@@ -1,8 +1,10 @@
-"""`tocsin topics`: what is watched, and what the classifier makes of a text."""
+"""`tocsin topics`: what is watched, what the classifier makes of a text, and how good it is."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,12 +14,22 @@ from services.classifier.match import Matcher, Topic
 from services.classifier.packs import installed_matcher
 from services.classifier.text import language_of
 from services.cli import wiring
-from services.cli.render import facts, highlighted, print_json, print_table, quoted, say, show
+from services.cli.progress import counting
+from services.cli.render import facts, highlighted, print_json, print_table, quoted, remark, say, show
+from services.cli.topics.backtest import backtest, changed_pack
+from services.cli.topics.classify import verdicts
+from services.cli.topics.evaluation import evaluate
+from services.cli.topics.lines import BadLine, EntryLine, LabelledLine, read_lines
+from services.cli.topics.scorecard import as_json, show_backtest, show_evaluation
+from shared.errors import ConfigError
 from shared.models.pack import TopicPack
 from shared.models.topic import Claim, TopicMatch
 
 app = typer.Typer(
-    help="Show what is watched; try a text on it.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    help="Show what is watched; try texts on it, measure it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 COLUMNS = ("name", "title", "languages", "forms", "examples", "threshold", "version")
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -65,8 +77,8 @@ def try_text(
     """Judge a text as the classifier would; exit code 1 if not relevant."""
     text = f"{headline}\n{summary}"
     matcher = installed_matcher(wiring.settings())
-    spoken = language_of(text, language) or _best_language(matcher, text)
-    matches = matcher.match(text, language or spoken, datetime.now(UTC).date())
+    matches = matcher.match(text, language, datetime.now(UTC).date())
+    spoken = matches[0].language if matches else language_of(text, language)
     relevant = any(match.relevant for match in matches)
     if json:
         judged = [match.model_dump(mode="json") for match in matches]
@@ -76,14 +88,83 @@ def try_text(
     raise typer.Exit(0 if relevant else 1)
 
 
-def _best_language(matcher: Matcher, text: str) -> str | None:
-    """For a text too short to tell its language, which a feed would declare: the one in which it says most."""
-    scores = {
-        language: max((match.score for match in matcher.match(text, language)), default=0.0)
-        for topic in matcher.topics
-        for language in measure(topic.pack).languages
-    }
-    return max(scores, key=lambda language: scores[language]) if any(scores.values()) else None
+@app.command("eval")
+def evaluate_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled items, a JSON object a line.")],
+    topic: Annotated[str | None, typer.Option(help="That of the labels; else whichever an item says most of.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure precision, recall and F1 on labelled items; show each miss with its evidence."""
+    matcher = installed_matcher(wiring.settings())
+    items = [*_labelled(file, _events(matcher, topic))]
+    evaluation = evaluate(matcher, counting(items, "judged", len(items)), topic)
+    versions = {name: version for name, version in matcher.versions.items() if topic in (None, name)}
+    if json:
+        print_json(as_json(evaluation, versions))
+    else:
+        show_evaluation(evaluation, versions)
+
+
+@app.command("classify")
+def classify() -> None:
+    """Judge entries from standard input, a JSON object a line; print a line for each entry and topic."""
+    matcher = installed_matcher(wiring.settings())
+    bad = 0
+    for number, entry in read_lines(EntryLine, counting(sys.stdin.buffer, "classified")):
+        if isinstance(entry, BadLine):
+            bad += 1
+            remark(f"line {number}: {'; '.join(entry.problems)}")
+        else:
+            for line in verdicts(matcher, entry):
+                sys.stdout.write(line + "\n")
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command("backtest")
+def backtest_pack(
+    topic: Annotated[str, typer.Option(help="A changed pack: its directory, or the name of a topic.")],
+    days: Annotated[float, typer.Option(min=0, help="Take the entries that were seen in so many last days.")] = 14,
+    json: Json = False,
+) -> None:
+    """Try a changed pack on the entries in Redis: what it finds, what is new or lost against the pack in force."""
+    settings = wiring.settings()
+    name, changed = changed_pack(topic, settings.topics_dir)
+    in_force = installed_matcher(settings)
+    with wiring.opened_backlog(settings) as backlog:
+        entries = backlog.entries.since(datetime.now(UTC) - timedelta(days=days))
+        result = backtest(counting(entries, "read"), name, changed, in_force)
+    show_backtest(name, result, {"changed": changed.versions[name], "in_force": in_force.versions.get(name)}, json=json)
+
+
+def _events(matcher: Matcher, topic: str | None) -> tuple[str, ...]:
+    rules = {each.pack.name: each.pack.topic for each in matcher.topics}
+    if topic is not None and topic not in rules:
+        raise ConfigError(f"--topic: no topic `{topic}`; allowed: {', '.join(rules)}")
+    chosen = [rule for name, rule in rules.items() if topic in (None, name)]
+    return tuple(dict.fromkeys(event for rule in chosen for event in rule.events))
+
+
+def _labelled(file: Path, events: Sequence[str]) -> Iterator[tuple[int, LabelledLine]]:
+    """Raises ConfigError with every bad line, each by line and field."""
+    good, problems = list[tuple[int, LabelledLine]](), list[str]()
+    for number, item in _read(file):
+        if isinstance(item, BadLine):
+            problems += (f"{file}:{number}: {problem}" for problem in item.problems)
+        elif item.event_type not in (None, *events):
+            problems.append(f"{file}:{number}: event_type: unknown `{item.event_type}`; allowed: {', '.join(events)}")
+        else:
+            good.append((number, item))
+    if problems:
+        raise ConfigError(*problems)
+    return iter(good)
+
+
+def _read(file: Path) -> Iterable[tuple[int, LabelledLine | BadLine]]:
+    try:
+        with file.open("rb") as lines:
+            return [*read_lines(LabelledLine, lines)]
+    except OSError as error:
+        raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _described(topic: Topic) -> dict[str, object]:
