@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
@@ -77,7 +78,7 @@ class Scanner:
         folded = fold(text)
         found = self._automaton.find_matches_as_indexes(folded.text, overlapping=True)
         spoken = self._spoken(folded, found)
-        return Scan(folded, [(self._forms[index], start) for index, start, _ in found], spoken) if spoken else None
+        return Scan(folded, self._forms, found, spoken) if spoken else None
 
     def _spoken(self, folded: Folded, found: Sequence[tuple[int, int, int]]) -> frozenset[str]:
         """The languages in which an actor is named."""
@@ -91,23 +92,32 @@ class Scanner:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Where the keys of forms stand in a text, whatever its language. `spoken`: those in which an actor is named."""
+    """Where the keys of forms stand in a text, whatever its language.
+
+    `found`: the index of a key in `forms`, its start and end. `spoken`: the languages in which an actor is named.
+    """
 
     folded: Folded
-    found: Sequence[tuple[_ByLanguage, int]]
+    forms: Sequence[_ByLanguage]
+    found: Sequence[tuple[int, int, int]]
     spoken: frozenset[str]
 
     @property
     def languages(self) -> tuple[str, ...]:
         """In which it is worth reading a text that may be in any: the few that have most to say."""
-        said = Counter(language for forms, _ in self.found for language in forms if language in self.spoken)
+        if len(self.spoken) <= MOST_LANGUAGES:
+            return tuple(sorted(self.spoken))
+        keys = Counter(index for index, _, _ in self.found)
+        said = Counter[str]()
+        for index, count in keys.items():
+            said.update(dict.fromkeys(self.spoken & self.forms[index].keys(), count))
         return tuple(language for language, _ in said.most_common(MOST_LANGUAGES))
 
     def hits(self, language: str | None) -> dict[int, tuple[Hit, ...]]:
         """Topic index -> its hits in that language, in order, MOST_HITS for each topic."""
         hits = defaultdict[int, set[Hit]](set)
-        for forms, start in self.found:
-            for form in forms.get(language or "", ()):
+        for index, start, _ in self.found:
+            for form in self.forms[index].get(language or "", ()):
                 if len(hits[form.topic]) < MOST_HITS and (hit := _verify(form, self.folded, start)):
                     hits[form.topic].add(hit)
         return {topic: _distinct(of_topic) for topic, of_topic in hits.items() if of_topic}
@@ -169,4 +179,9 @@ def _compile(written: str) -> tuple[str, re.Pattern[str]]:
     key, *tails = fold(written).text.split("*")
     ending = "" if is_cjk(written[-1]) or not is_word(written[-1]) else r"(?!\w)"
     # Bounded, so that no text costs more than its length.
-    return key, re.compile("".join(rf"\w{{0,24}}(?:'s\b)?{re.escape(tail)}" for tail in tails) + ending)
+    return key, _pattern("".join(rf"\w{{0,24}}(?:'s\b)?{re.escape(tail)}" for tail in tails) + ending)
+
+
+@cache  # most forms end alike, and there are tens of thousands
+def _pattern(written: str) -> re.Pattern[str]:
+    return re.compile(written)
