@@ -68,7 +68,10 @@ class Scanner:
                 by_key.setdefault(form.key, {}).setdefault(form.language, []).append(form)
         self._forms = list(by_key.values())
         self._automaton = AhoCorasick(
-            list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
+            list(by_key),
+            matchkind=MatchKind.Standard,
+            store_patterns=False,
+            implementation=Implementation.ContiguousNFA,
         )
         actors = [frozenset(pack.topic.rule.actor + pack.topic.rule.alias + pack.topic.rule.compound) for pack in packs]
         self._naming = {index: some for index, key in enumerate(self._forms) if (some := _naming(actors, key))}
@@ -84,9 +87,10 @@ class Scanner:
         """The languages in which an actor is named."""
         spoken = set[str]()
         for index, start, _ in found:
-            for form in self._naming.get(index, ()):
-                if form.language not in spoken and _verify(form, folded, start):
-                    spoken.add(form.language)
+            forms = self._naming.get(index)
+            if forms and _begins(folded.text, start):
+                new = (form for form in forms if form.language not in spoken)
+                spoken.update(form.language for form in new if _verify(form, folded, start))
         return frozenset(spoken)
 
 
@@ -117,7 +121,8 @@ class Scan:
         """Topic index -> its hits in that language, in order, MOST_HITS for each topic."""
         hits = defaultdict[int, set[Hit]](set)
         for index, start, _ in self.found:
-            for form in self.forms[index].get(language or "", ()):
+            forms = self.forms[index].get(language or "")
+            for form in forms if forms and _begins(self.folded.text, start) else ():
                 if len(hits[form.topic]) < MOST_HITS and (hit := _verify(form, self.folded, start)):
                     hits[form.topic].add(hit)
         return {topic: _distinct(of_topic) for topic, of_topic in hits.items() if of_topic}
@@ -128,11 +133,14 @@ def _naming(actors: Sequence[frozenset[str]], key: _ByLanguage) -> tuple[_Form, 
     return tuple(form for forms in key.values() for form in forms if form.name in actors[form.topic])
 
 
+def _begins(text: str, start: int) -> bool:
+    """Not in the middle of a word."""
+    return start == 0 or not is_word(text[start - 1]) or not is_word(text[start])
+
+
 def _verify(form: _Form, folded: Folded, start: int) -> Hit | None:
-    text = folded.text
-    if start > 0 and is_word(text[start - 1]) and is_word(text[start]):
-        return None
-    rest = form.rest.match(text, start + len(form.key))
+    """Of what begins there."""
+    rest = form.rest.match(folded.text, start + len(form.key))
     return Hit(form.kind, form.name, *folded.original(start, rest.end())) if rest else None
 
 
