@@ -111,9 +111,9 @@ class Scan:
         """In which it is worth reading a text that may be in any: the few that have most to say."""
         if len(self.spoken) <= MOST_LANGUAGES:
             return tuple(sorted(self.spoken))
-        keys = Counter(index for index, _, _ in self.found)
+        counts = Counter(index for index, _, _ in self.found)
         said = Counter[str]()
-        for index, count in keys.items():
+        for index, count in counts.items():
             said.update(dict.fromkeys(self.spoken & self.forms[index].keys(), count))
         return tuple(language for language, _ in said.most_common(MOST_LANGUAGES))
 
