@@ -41,6 +41,7 @@ FLEET = TopicPack.model_validate(
             "weights": {"negative": 5},
             "events": {"sailing": {"severity": "medium"}, "sinking": {"severity": "critical", "weight": 9}},
             "roles": {"sunk": "sinking"},
+            "unit": "ships",
         },
         "languages": [
             {
