@@ -53,8 +53,9 @@ def read_claims(
     for hit in (hit for hit in hits if hit.end <= _REACH):
         by_place.setdefault(sentence_at(spans, hit.start), []).append(hit)
     lead = [(start, min(end, _REACH)) for start, end in spans[:SENTENCES] if start < _REACH]
+    own = {hit.start for hit in hits if hit.kind is Kind.CONCEPT and hit.name in pack.topic.things}
     read = [
-        take_apart(index, lexicon.read(text, *span), by_place.get(index, ()), published)
+        take_apart(index, lexicon.read(text, *span).counting(own), by_place.get(index, ()), published)
         for index, span in enumerate(lead)
     ]
     known = _Lead(read, pack)
@@ -200,7 +201,7 @@ def _planned(topic: TopicRule, read: Clauses, ground: Span, figure: Figure, role
 def _figure_claim(lead: _Lead, read: Clauses, figure: Figure, role: str | None, kind: str) -> Iterator[Claim]:
     """A range states two: the least and the most."""
     claim = _claim(lead, read, figure, kind)
-    said = {"role": role, "value": figure.value, "qualifier": figure.qualifier, "unit": "people"}
+    said = {"role": role, "value": figure.value, "qualifier": figure.qualifier, "unit": lead.pack.topic.unit}
     yield claim.model_copy(update=said)
     if figure.most:
         yield claim.model_copy(update=said | {"value": figure.most, "qualifier": Qualifier.UP_TO.value})

@@ -5,8 +5,8 @@ a capitalised word (May, but not may), and `form|ahead` only where `ahead` follo
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -121,6 +121,14 @@ class Sentence:
     @property
     def marks(self) -> list[Mark]:
         return sorted((mark for marks in self.by_kind.values() for mark in marks), key=lambda mark: mark.start)
+
+    def counting(self, nouns: Set[int]) -> "Sentence":
+        """Where these begin stands what the topic counts, be it people or not."""
+        things = self.by_kind.get("things", ())
+        if nouns.isdisjoint(mark.start for mark in things):
+            return self
+        others = tuple(mark for mark in things if mark.start not in nouns)
+        return replace(self, by_kind={**self.by_kind, "things": others})
 
     def between(self, end: int, start: int) -> str:
         return self.text[end:start]

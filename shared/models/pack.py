@@ -15,6 +15,7 @@ from shared.models.base import Model
 from shared.models.feed import LanguageCode
 from shared.models.topic import Severity, Tier
 
+PEOPLE = "people"
 RULE_FILE, PLACES_FILE, SPEAKERS_FILE = "topic.yaml", "places.yaml", "speakers.yaml"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
@@ -90,6 +91,7 @@ class TopicRule(Model):
     threshold: float
     events: Annotated[dict[Name, Event], Field(min_length=1, description="the event types, in order of precedence")]
     roles: dict[Name, Name] = Field(default_factory=dict, description="what a figure counts → the event it tells of")
+    unit: Annotated[str, Field(min_length=1, description="what the figures are figures of")] = PEOPLE
     implied: dict[Name, Name] = Field(default_factory=dict, description="event → the role of a figure beside it alone")
     incidental: dict[Name, tuple[Name, ...]] = Field(
         default_factory=dict, description="role → the roles beside it that are meant instead"
@@ -98,6 +100,11 @@ class TopicRule(Model):
         default_factory=dict, description="role → the roles that make it when both stand beside one figure"
     )
     planned: dict[Name, Name] = Field(default_factory=dict, description="role → what it is while it is only planned")
+
+    @property
+    def things(self) -> tuple[Name, ...]:
+        """The concepts whose figures count although they are no people: two brigades are not two men."""
+        return () if self.unit == PEOPLE else self.rule.noun
 
 
 class Place(Model):

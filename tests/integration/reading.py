@@ -10,6 +10,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from services.classifier.classifier import Classifier
+from services.classifier.grammars import Grammars
 from services.classifier.match import compile_topics
 from services.poller.pages import Pages, Reading
 from services.poller.parsing import ParsingPool
@@ -40,6 +41,7 @@ FLEET = TopicPack.model_validate(
             "weights": {"negative": 5},
             "events": {"sailing": {"severity": "medium"}, "sinking": {"severity": "critical", "weight": 9}},
             "roles": {"sunk": "sinking"},
+            "unit": "ships",
         },
         "languages": [
             {
@@ -122,10 +124,10 @@ class Desk:
     def classify(self, *entry_ids: str, full_text: bool = True) -> None:
         """One batch."""
         stories = StoryStore(self.sync_redis, window_seconds=3600, retention_seconds=3600)
-        Classifier(compile_topics([FLEET]), self.entries, stories, full_text).classify(entry_ids)
+        Classifier(compile_topics([FLEET], Grammars()), self.entries, stories, full_text).classify(entry_ids)
 
     def relevant(self, letter: str) -> bool:
-        verdict = compile_topics([FLEET]).classify(self.entry(letter), datetime.now(UTC))
+        verdict = compile_topics([FLEET], Grammars()).classify(self.entry(letter), datetime.now(UTC))
         return any(match.relevant for match in verdict.matches)
 
     def publish(self, *entries: Entry, full_text: bool = True) -> None:

@@ -74,7 +74,10 @@ def try_text(
     language: Annotated[str | None, typer.Option(help="As the feed declares it, e.g. uk.")] = None,
     json: Json = False,
 ) -> None:
-    """Judge a text as the classifier would; exit code 1 if not relevant."""
+    """Judge a text as the classifier would.
+
+    Exit code 1 if it is not relevant.
+    """
     text = f"{headline}\n{summary}"
     matcher = installed_matcher(wiring.settings())
     matches = matcher.match(text, language, datetime.now(UTC).date())
@@ -94,7 +97,10 @@ def evaluate_file(
     topic: Annotated[str | None, typer.Option(help="That of the labels; else whichever an item says most of.")] = None,
     json: Json = False,
 ) -> None:
-    """Measure precision, recall and F1 on labelled items; show each miss with its evidence."""
+    """Measure precision and recall on labelled items.
+
+    Also F1, by language and event type, and each miss with its evidence.
+    """
     matcher = installed_matcher(wiring.settings())
     items = [*_labelled(file, _events(matcher, topic))]
     evaluation = evaluate(matcher, counting(items, "judged", len(items)), topic)
@@ -107,7 +113,10 @@ def evaluate_file(
 
 @app.command("classify")
 def classify() -> None:
-    """Judge entries from standard input, a JSON object a line; print a line for each entry and topic."""
+    """Judge entries, a JSON object a line.
+
+    From standard input; a line is printed for each entry and topic.
+    """
     matcher = installed_matcher(wiring.settings())
     bad = 0
     for number, entry in read_lines(EntryLine, counting(sys.stdin.buffer, "classified")):
@@ -126,7 +135,10 @@ def backtest_pack(
     days: Annotated[float, typer.Option(min=0, help="Take the entries that were seen in so many last days.")] = 14,
     json: Json = False,
 ) -> None:
-    """Try a changed pack on the entries in Redis: what it finds, what is new or lost against the pack in force."""
+    """Try a changed pack on the entries in Redis.
+
+    What it finds, and what is new or lost against the pack in force.
+    """
     settings = wiring.settings()
     name, changed = changed_pack(topic, settings.topics_dir)
     in_force = installed_matcher(settings)
