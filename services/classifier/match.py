@@ -186,7 +186,7 @@ class _Parts:
 
 
 def _outermost(hits: Sequence[Hit]) -> list[Hit]:
-    """Without those that stand inside a longer one: "withdrawn" in "not withdrawn". `hits` in order."""
+    """Without those that stand inside a longer one: "withdrawn" in "not withdrawn"."""
     kept: list[Hit] = []
     for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
         if not kept or hit.end > kept[-1].end or (hit.start, hit.end) == (kept[-1].start, kept[-1].end):
@@ -200,9 +200,9 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
         return pack.places[hit.name].tier
     if hit.kind is not Kind.CONCEPT:
         return None
-    return (
-        Tier.CORE if hit.name in pack.topic.rule.core else Tier.RELATED if hit.name in pack.topic.rule.related else None
-    )
+    if hit.name in pack.topic.rule.core:
+        return Tier.CORE
+    return Tier.RELATED if hit.name in pack.topic.rule.related else None
 
 
 class Matcher:

@@ -95,15 +95,15 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
         sync_redis.close()
 
 
+def limits(settings: Settings, total_seconds: float, max_bytes: int) -> HttpLimits:
+    """Of feeds and pages: they differ in how long and how large they may be."""
+    return HttpLimits(settings.poll_connect_seconds, settings.poll_read_seconds, total_seconds, max_bytes)
+
+
 def guarded_client(settings: Settings) -> GuardedClient:
     return GuardedClient(
         user_agent=settings.user_agent,
-        limits=HttpLimits(
-            connect_seconds=settings.poll_connect_seconds,
-            read_seconds=settings.poll_read_seconds,
-            total_seconds=settings.poll_total_seconds,
-            max_bytes=settings.poll_max_bytes,
-        ),
+        limits=limits(settings, settings.poll_total_seconds, settings.poll_max_bytes),
         allow=settings.allow_networks,
         max_connections=settings.poll_concurrency * 2,
     )
@@ -113,12 +113,7 @@ def reading(settings: Settings) -> Reading:
     return Reading(
         concurrency=settings.page_concurrency,
         lease_seconds=settings.poll_lease_seconds,
-        limits=HttpLimits(
-            connect_seconds=settings.poll_connect_seconds,
-            read_seconds=settings.poll_read_seconds,
-            total_seconds=settings.page_total_seconds,
-            max_bytes=settings.page_max_bytes,
-        ),
+        limits=limits(settings, settings.page_total_seconds, settings.page_max_bytes),
         most_characters=settings.page_max_characters,
         agent=product(settings.user_agent),
     )
