@@ -51,6 +51,13 @@ class Part(StrEnum):
     END = "end"
 
 
+class Notice(StrEnum):
+    """What a publisher says of an article of its own."""
+
+    CORRECTION = "correction"
+    RETRACTION = "retraction"
+
+
 class Grammar(Model):
     """`grammar/<language>.yaml`. Every field is optional: a language says what it can."""
 
@@ -75,6 +82,9 @@ class Grammar(Model):
     planned: Annotated[Forms, Field(description="what is said in this clause has not happened yet")] = ()
     negations: Annotated[Forms, Field(description="right before an event: it is denied")] = ()
     said: Annotated[Forms, Field(description="words of reporting")] = ()
+    notices: Mapping[Notice, Forms] = Field(
+        default_factory=dict, description="how a title begins, or an article's note reads, that corrects or takes back"
+    )
 
     months: Annotated[tuple[Forms, ...], Field(min_length=12, max_length=12)]
     weekdays: Annotated[tuple[Forms, ...], Field(min_length=7, max_length=7, description="from Monday")]

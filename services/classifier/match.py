@@ -82,6 +82,7 @@ class Topic:
             reason=verdict.reason,
             evidence=_evidence(text, verdict.evidence),
             negative=_evidence(text, parts.negative),
+            aspects=_evidence(text, [hit for hit in hits if hit.kind is Kind.ASPECT]) if verdict.relevant else (),
             claims=claims,
         )
 

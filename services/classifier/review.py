@@ -116,7 +116,7 @@ def _stands(forms: LanguageForms) -> Iterator[_Stand]:
 
 
 def _groups(forms: LanguageForms) -> dict[str, dict[str, Forms]]:
-    return {part: getattr(forms, part) for part in ("concepts", "places", "events", "roles", "speakers")}
+    return {part: getattr(forms, part) for part in ("concepts", "places", "events", "roles", "aspects", "speakers")}
 
 
 def _remark(forms: LanguageForms, stand: _Stand, text: str) -> Remark:

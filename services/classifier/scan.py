@@ -25,6 +25,7 @@ class Kind(StrEnum):
     PLACE = "place"
     EVENT = "event"
     ROLE = "role"
+    ASPECT = "aspect"
     SPEAKER = "speaker"
     MASK = "mask"
     NEGATIVE = "negative"
@@ -172,6 +173,7 @@ def _named(language: LanguageForms) -> Iterator[tuple[Kind, str, Forms]]:
         Kind.PLACE: language.places,
         Kind.EVENT: language.events,
         Kind.ROLE: language.roles,
+        Kind.ASPECT: language.aspects,
         Kind.SPEAKER: language.speakers,
         Kind.MASK: {"mask": language.masks},
         Kind.NEGATIVE: {"negative": language.negatives},

@@ -182,6 +182,7 @@ def _unknown_names(stem: str, forms: LanguageForms, pack: TopicPack) -> Iterator
         "places": (PLACES_FILE, [*pack.places]),
         "events": (RULE_FILE, [*rule.events]),
         "roles": (RULE_FILE, [*rule.roles]),
+        "aspects": (RULE_FILE, [*rule.aspects]),
         "speakers": (SPEAKERS_FILE, [*(pack.speakers or forms.speakers)]),
     }
     for part, (file, names) in known.items():

@@ -91,6 +91,10 @@ class TopicRule(Model):
     threshold: float
     events: Annotated[dict[Name, Event], Field(min_length=1, description="the event types, in order of precedence")]
     roles: dict[Name, Name] = Field(default_factory=dict, description="what a figure counts → the event it tells of")
+    aspects: Annotated[
+        tuple[Name, ...],
+        Field(description="what tells one happening from another of its type, e.g. museum; has no part in relevance"),
+    ] = ()
     unit: Annotated[str, Field(min_length=1, description="what the figures are figures of")] = PEOPLE
     implied: dict[Name, Name] = Field(default_factory=dict, description="event → the role of a figure beside it alone")
     incidental: dict[Name, tuple[Name, ...]] = Field(
@@ -164,6 +168,7 @@ class LanguageForms(Model):
     places: dict[Name, Forms] = Field(default_factory=dict, description="id in places.yaml → forms")
     events: dict[Name, Forms]
     roles: dict[Name, Forms] = Field(default_factory=dict)
+    aspects: dict[Name, Forms] = Field(default_factory=dict)
     speakers: dict[str, Forms] = Field(
         default_factory=dict, description="who says it: a name of speakers.yaml, if there is one → forms"
     )

@@ -81,6 +81,9 @@ class TopicMatch(Model):
     reason: Annotated[str, Field(description="why this verdict; the label under which it is counted")]
     evidence: tuple[Evidence, ...] = ()
     negative: tuple[Evidence, ...] = ()
+    aspects: Annotated[
+        tuple[Evidence, ...], Field(description="what the entry tells besides: what tells happenings apart")
+    ] = ()
     claims: tuple[Claim, ...] = ()
 
 

@@ -48,7 +48,11 @@ def measure(pack: TopicPack) -> Measure:
     return Measure(
         languages=tuple(forms.language for forms in pack.languages),
         forms=sum(
-            sum(len(named) for group in (own.concepts, own.events, own.roles, own.speakers) for named in group.values())
+            sum(
+                len(named)
+                for group in (own.concepts, own.events, own.roles, own.aspects, own.speakers)
+                for named in group.values()
+            )
             + len(own.masks)
             + len(own.negatives)
             for own in pack.languages
