@@ -22,14 +22,16 @@ from random import Random
 from statistics import mean
 
 from services.classifier.alerting import Ring, decide
-from services.classifier.cluster import WINDOW, assign, fingerprint
+from services.classifier.cluster import assign, index_terms
+from services.classifier.fingerprint import fingerprint
 from services.classifier.grammars import Grammars
+from services.classifier.likeness import WEIGHTS, WINDOW, Corpus, Weights
 from services.classifier.match import Matcher
 from services.classifier.story import extend, open_story, revise
 from services.classifier.text import fold
 from shared.config.topics import load_topic_pack
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Story
+from shared.models.story import AlertType, Fingerprint, Story, figure_key
 from shared.models.topic import TopicMatch
 
 ORDERS = 5
@@ -112,27 +114,49 @@ def _at(item: Item, moment: datetime) -> Item:
     return Item(entry, item.match, item.gold, item.kind, item.part)
 
 
-def ours(items: Sequence[Item]) -> tuple[Clustering, list[Ringing]]:
+def ours(items: Sequence[Item], weights: Weights = WEIGHTS) -> tuple[Clustering, list[Ringing]]:
     """The classifier's own way: assign, open or extend, decide, revise."""
     stories: dict[str, Story] = {}
+    rung_figures: dict[str, str] = {}
     clusters, rung = {}, []
     for item in items:
-        now, printed = item.entry.seen_at, fingerprint(item.entry, item.match)
+        now, printed = item.entry.seen_at, prints(item)
         live = [story for story in stories.values() if now - story.updated_at <= WINDOW]
-        assignment = assign(item.entry, printed, live, now)
+        holding = Counter(term for story in live for term in _vocabulary(story))
+        corpus = Corpus(len(live), holding, rung_figures)
+        assignment = assign(item.entry, printed, list(stories.values()), corpus, now, weights)
         before = stories.get(assignment.story_id or "")
         after = (
             extend(before, item.entry, item.match, printed, assignment, now)
             if before
-            else open_story(item.entry, item.match, printed, now)
+            else open_story(item.entry, item.match, printed, assignment, now)
         )
-        decision = decide(before, after, now)
+        known = {figure for figure, story in rung_figures.items() if story != after.id}
+        beside = stories.get(after.related_to or "")
+        decision = decide(before, after, item.entry.id, now, beside=beside, rung=known)
         if isinstance(decision, Ring):
             after = revise(after, decision, now)
-            rung.append(Ringing(decision.type, item, decision.detail))
+            rung.append(Ringing(decision.type, item, f"{decision.reason}: {decision.detail}"))
+            for claim in after.claims:
+                if claim.value is not None:
+                    rung_figures.setdefault(figure_key(claim.role, claim.value), after.id)
         stories[after.id] = after
         clusters[item.entry.id] = after.id
     return clusters, rung
+
+
+_PRINTS: dict[str, Fingerprint] = {}
+
+
+def prints(item: Item) -> Fingerprint:
+    key = item.entry.title + item.entry.summary
+    if key not in _PRINTS:
+        _PRINTS[key] = fingerprint(item.entry, item.match)
+    return _PRINTS[key]
+
+
+def _vocabulary(story: Story) -> set[str]:
+    return {term for article in story.articles for term in index_terms(article.fingerprint)}
 
 
 def by_title(threshold: float) -> Callable[[Sequence[Item]], Clustering]:

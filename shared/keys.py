@@ -191,6 +191,26 @@ def entry_story(topic: str, entry_id: str) -> str:
     return f"topic:{topic}:entry:{entry_id}"
 
 
+@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
+def topic_identity(topic: str, identity: str) -> str:
+    """The story that has an item of this guid, address or text; `identity` is a hash of it."""
+    return f"topic:{topic}:same:{identity}"
+
+
+@_key(
+    "zset", "TOCSIN_STORY_WINDOW_SECONDS after the last", writer="store.stories (classifier)", readers="store.stories"
+)
+def topic_term(topic: str, term: str) -> str:
+    """The stories with an article in its own words that says the term, by when that came."""
+    return f"topic:{topic}:term:{term}"
+
+
+@_key("zset", "the newest 1,000", writer="store.stories (classifier)", readers="store.stories")
+def topic_figures(topic: str) -> str:
+    """The figures that rang, as `killed=6e+02`, a blank and the story in which they did, by when."""
+    return f"topic:{topic}:figures"
+
+
 @_key("zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="gateway, cli")
 def stories() -> str:
     """All stories, by when they last changed."""

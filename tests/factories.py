@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from shared.models.entry import Entry
 from shared.models.feed import Feed, FeedState
-from shared.models.story import Alert, AlertType, Article, Relation, Revision, Story
+from shared.models.story import Alert, AlertType, Article, Decision, Revision, Story
 from shared.models.subscription import Delivery, Envelope, Subscription, WebhookChannel
 from shared.models.topic import Claim, Classification, Evidence, TopicMatch
 
@@ -89,7 +89,7 @@ def article(source: Entry | None = None, **over: object) -> Article:
     told = source or entry()
     fields: dict[str, object] = {
         "entry_id": told.id,
-        "relation": Relation.FIRST,
+        "decision": Decision.NEW,
         "reason": "opened",
         **told.model_dump(include=shared_fields),
     }

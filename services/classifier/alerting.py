@@ -1,23 +1,36 @@
 """When a story rings. Pure: a story before and after an article come in; a ring or a silence with its reason goes out.
 
-A story remembers every claim ever made in it, so that whatever rang once, and the background paragraph that repeats
-old figures for days, never rings again.
+A story remembers every claim ever made in it, and the topic every figure that ever rang, so that neither what rang once
+nor the background paragraph that repeats old figures for days rings again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import combinations
 
-from shared.models.story import AlertType, Article, KnownClaim, Relation, Story, same_figure
+from services.classifier.likeness import kin
+from shared.models.story import (
+    AlertType,
+    Article,
+    Decision,
+    KnownClaim,
+    Status,
+    Story,
+    figure_key,
+    same_figure,
+)
 from shared.models.topic import Certainty
 
 FRESH = timedelta(hours=48)
-HOLD = timedelta(minutes=10)
+# Until then the picture completes: what the first reports leave out is no news.
+HOLD = timedelta(hours=12)
+# From then on what one article tells otherwise is taken for news, not for another way to tell the same.
+FOLLOWS = timedelta(hours=36)
 LEAD = 1
 CORROBORATION = 3  # sources: over labelled stories two still agreed by chance, see benchmarks/story_quality.py
-CORRECTION = 3.0
+CORRECTION = 3.5
 GROWTH = 1.5
 
 
@@ -25,17 +38,24 @@ class Reason(StrEnum):
     """Why a story rang, or did not: the label under which the decision is counted."""
 
     NEW_STORY = "new_story"
+    CORRECTED = "corrected"
     FIGURE_CHANGED = "figure_changed"
     DENIED = "denied"
     CONFIRMED = "confirmed"
     NEW_FIGURE = "new_figure"
     NEW_EVENT_TYPE = "new_event_type"
     NEW_PLACE = "new_place"
+    NEW_VOICE = "new_voice"
     SEVERITY_RAISED = "severity_raised"
+    WITHDRAWN = "withdrawn"
+    RETRACTED = "retracted"
+    MERGED = "merged"
+    SPLIT = "split"
     STALE = "stale"
     COMPLETING = "completing"
-    DUPLICATE = "duplicate"
+    EXACT = "exact"
     COPY = "copy"
+    RELATED = "related"
     NOTHING_NEW = "nothing_new"
 
 
@@ -64,69 +84,133 @@ class News:
     corrects: bool = False
 
 
-def decide(before: Story | None, after: Story, now: datetime) -> Ring | Silent:
-    """`before` is None when the article opened the story; otherwise `after` is `before` and one article more, or one
-    that has been read anew."""
-    article = _told(before, after)
-    if article is None:
-        return Silent(Reason.DUPLICATE, "this entry is in the story already")
+def decide(
+    before: Story | None,
+    after: Story,
+    entry_id: str,
+    now: datetime,
+    *,
+    beside: Story | None = None,
+    rung: Collection[str] = (),
+) -> Ring | Silent:
+    """`before` is None when the entry opened the story; otherwise `after` is `before` with the entry's article, which
+    is new there, or has been read anew or withdrawn.
+
+    `beside`: the story that this one is related to. `rung`: the figures (`figure_key`) that rang in other stories.
+    """
+    article = after.article(entry_id)
+    if article is None or (before and article is before.article(entry_id)):
+        return Silent(Reason.EXACT, "this entry is in the story already")
+    if before and after.status is Status.RETRACTED is not before.status:
+        return _retraction(before, article)
+    if article.withdrawn:
+        return _withdrawal(before, after, article)
     if now - article.moment > FRESH:
         return Silent(Reason.STALE, f"published {(now - article.moment).total_seconds() / 3600:.0f} h ago")
     if before is None or not before.revisions:
-        return _first_ring(article, after)
-    return _update(before, after, article, now)
+        return _first_ring(article, after, beside)
+    return _update(before, after, article, rung, now)
 
 
-def _told(before: Story | None, after: Story) -> Article | None:
-    """The article that was put there, even if it reads as before: what it states may be new all the same."""
-    held = before.articles if before else ()
-    return next((new for old, new in zip_longest(held, after.articles) if new is not old), None)
+def _retraction(before: Story, article: Article) -> Ring | Silent:
+    detail = f"nobody stands by it any more: {article.feed_name}, {article.withdrawn}"
+    return Ring(AlertType.RETRACTED, Reason.RETRACTED, detail) if before.revisions else Silent(Reason.RETRACTED, detail)
 
 
-def _first_ring(article: Article, story: Story) -> Ring | Silent:
-    """A fresh copy of a text that was stale when it came is an old article resurfacing."""
-    if article.relation in (Relation.DUPLICATE, Relation.COPY):
-        return Silent(Reason(article.relation.value), article.reason)
-    return Ring(AlertType.CREATED, Reason.NEW_STORY, f"first told by {story.articles[0].feed_name}")
+def _withdrawal(before: Story | None, after: Story, article: Article) -> Ring | Silent:
+    """Of the article with which it began, or on which alone a figure stood."""
+    lone = [claim for claim in after.claims if claim.value and claim.only_by(article.entry_id)]
+    detail = f"{article.feed_name}, {article.withdrawn}"
+    if before is None or not before.revisions or not (lone or article is after.articles[0]):
+        return Silent(Reason.WITHDRAWN, detail)
+    figures = ", ".join(f"{_role(claim)} {claim.value:,.0f}" for claim in lone)
+    return Ring(AlertType.UPDATED, Reason.WITHDRAWN, f"{detail}; only there: {figures}" if lone else detail)
 
 
-def _update(before: Story, after: Story, article: Article, now: datetime) -> Ring | Silent:
-    news = list(_news(before, after, article))
+def _first_ring(article: Article, story: Story, beside: Story | None) -> Ring | Silent:
+    """A fresh copy of a text that was stale when it came is an old article resurfacing. What happened beside a story
+    that is told already must say something else, or be said by a second source."""
+    if article.derived_from is not None:
+        return Silent(Reason(article.decision.value), article.reason)
+    new = Ring(AlertType.CREATED, Reason.NEW_STORY, f"first told by {story.articles[0].feed_name}")
+    if beside is None or story.independent_sources > 1:
+        return new
+    other = next(_otherwise(story, beside), None)
+    return (
+        Ring(AlertType.CREATED, Reason.NEW_STORY, f"{new.detail}; {other}")
+        if other
+        else Silent(Reason.RELATED, article.reason)
+    )
+
+
+def _otherwise(story: Story, beside: Story) -> Iterator[str]:
+    """What is said up front that the other story does not hold."""
+    events = {article.event_type for article in beside.articles} | {claim.kind for claim in beside.claims}
+    if story.event_type and story.event_type not in events:
+        yield story.event_type
+    places = {claim.region for claim in beside.claims}
+    for claim in story.claims:
+        if claim.position > LEAD:
+            continue
+        if claim.value is not None and not any(same_figure(claim.value, held.value) for held in beside.claims):
+            yield f"{_role(claim)} {claim.value:,.0f}"
+        if claim.region and claim.region not in places:
+            yield claim.region
+        if claim.attribution and not kin([claim.attribution], _speakers(beside.claims)):
+            yield claim.attribution
+
+
+def _update(before: Story, after: Story, article: Article, rung: Collection[str], now: datetime) -> Ring | Silent:
+    news = sorted(_news(before, after, article, rung, now), key=lambda fact: not fact.corrects)
     if not news:
-        known = article.relation in (Relation.DUPLICATE, Relation.COPY)
-        return Silent(Reason(article.relation.value) if known else Reason.NOTHING_NEW, article.reason)
+        derived = article.derived_from is not None and article.decision in (Decision.EXACT, Decision.COPY)
+        return Silent(Reason(article.decision.value) if derived else Reason.NOTHING_NEW, article.reason)
     detail = "; ".join(dict.fromkeys(fact.detail for fact in news))
     if now - before.first_seen_at > HOLD or any(fact.corrects for fact in news):
         return Ring(AlertType.UPDATED, news[0].reason, detail)
     return Silent(Reason.COMPLETING, detail)
 
 
-def _news(before: Story, after: Story, article: Article) -> Iterator[News]:
+def _news(before: Story, after: Story, article: Article, rung: Collection[str], now: datetime) -> Iterator[News]:
     """What the article adds, the gravest first."""
     said = [claim for claim in after.claims if not any(claim.restates(known) for known in before.claims)]
     upfront = [claim for claim in said if claim.position <= LEAD]
-    figures = [fact for claim in said if (fact := _figure(claim, before.claims))]
+    figures = [fact for claim in said if (fact := _figure(claim, before.claims, rung))]
     yield from sorted(figures, key=lambda fact: not fact.corrects)
     yield from _certainties(upfront, before.claims)
     yield from _corroborated(before, after, article)
-    yield from _places(upfront, before.claims)
+    if now - before.articles[0].moment > FOLLOWS and article.derived_from is None:
+        yield from _followed(upfront, before, article)
 
 
-def _figure(claim: KnownClaim, known: Iterable[KnownClaim]) -> News | None:
-    """A figure known in any role is no news: outlets differ in what they call the same men."""
+def _figure(claim: KnownClaim, known: Sequence[KnownClaim], rung: Collection[str]) -> News | None:
+    """A figure known in any role is no news, nor what known ones make together: outlets differ in what they call the
+    same men, and in what they add up."""
     value = claim.value
-    if value is None or any(same_figure(value, other.value) for other in known):
+    held = [other.value for other in known if other.value is not None]
+    if value is None or _is_made_of(value, held) or figure_key(claim.role, value) in rung:
         return None
     others = [other for other in known if not other.only_by(claim.entry_id)]  # nobody corrects himself in one article
     of_role = [(other.value, other.said_at) for other in others if other.role == claim.role and other.value]
-    name = (claim.role or claim.kind).replace("_", " ")
     if not of_role:
-        new = News(Reason.NEW_FIGURE, f"{name} {value:,.0f}")
-        return new if claim.position <= LEAD else None
-    nearest = min((held for held, _ in of_role), key=lambda held: abs(held - value))
+        new = News(Reason.NEW_FIGURE, f"{_role(claim)} {value:,.0f}")
+        return new if claim.position == 0 else None
+    nearest = min((known_value for known_value, _ in of_role), key=lambda known_value: abs(known_value - value))
     if claim.said_at < max(said_at for _, said_at in of_role) or not _supersedes(claim, nearest):
         return None
-    return News(Reason.FIGURE_CHANGED, f"{name} {nearest:,.0f} → {value:,.0f}", corrects=True)
+    return News(Reason.FIGURE_CHANGED, f"{_role(claim)} {nearest:,.0f} → {value:,.0f}", corrects=True)
+
+
+def _is_made_of(value: float, held: Sequence[float]) -> bool:
+    """One of them, or the sum or the difference of two."""
+    pairs = ((max(a, b), min(a, b)) for a, b in combinations(sorted(set(held)), 2))
+    return any(same_figure(value, known) for known in held) or any(
+        same_figure(value, more + less) or same_figure(value, more - less) for more, less in pairs
+    )
+
+
+def _role(claim: KnownClaim) -> str:
+    return (claim.role or claim.kind).replace("_", " ")
 
 
 def _supersedes(claim: KnownClaim, known: float) -> bool:
@@ -143,13 +227,24 @@ def _supersedes(claim: KnownClaim, known: float) -> bool:
 
 
 def _certainties(claims: Iterable[KnownClaim], known: Sequence[KnownClaim]) -> Iterator[News]:
+    """A confirmation or denial by somebody who has not given it yet. Who claimed a thing does not confirm it by saying
+    it again."""
     for claim in claims:
         of_kind = [other for other in known if other.kind == claim.kind and not other.only_by(claim.entry_id)]
-        held = {other.certainty for other in of_kind}
-        if held and claim.certainty in _VERDICTS and claim.certainty not in held:
-            speaker = f" by {claim.attribution}" if claim.attribution else ""
-            detail = f"{claim.kind} {claim.certainty}{speaker}"
-            yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
+        if not of_kind or claim.certainty not in _VERDICTS:
+            continue
+        agreeing = [other for other in of_kind if other.certainty is claim.certainty]
+        if claim.certainty is Certainty.CONFIRMED:
+            agreeing += [other for other in of_kind if other.certainty is Certainty.CLAIMED and other.attribution]
+        if agreeing and (claim.attribution is None or kin([claim.attribution], _speakers(agreeing))):
+            continue
+        speaker = f" by {claim.attribution}" if claim.attribution else ""
+        detail = f"{claim.kind} {claim.certainty}{speaker}"
+        yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
+
+
+def _speakers(claims: Iterable[KnownClaim]) -> list[str]:
+    return [claim.attribution for claim in claims if claim.attribution]
 
 
 def _corroborated(before: Story, after: Story, article: Article) -> Iterator[News]:
@@ -169,9 +264,18 @@ def _tips(before: Story, after: Story, agrees: Callable[[Article], bool]) -> boo
     return len(then) < CORROBORATION <= len(now)
 
 
-def _places(claims: Iterable[KnownClaim], known: Iterable[KnownClaim]) -> Iterator[News]:
-    """A place beside others; the first place of a story only completes it."""
-    places = {claim.region for claim in known if claim.region}
+def _followed(claims: Sequence[KnownClaim], before: Story, article: Article) -> Iterator[News]:
+    """Days later: another event, a place beside others (the first only completes the story), somebody who had not
+    spoken."""
+    known = before.claims
+    events = {held.event_type for held in before.articles} | {held.kind for held in known}
+    if article.event_type and article.event_type not in events:
+        yield News(Reason.NEW_EVENT_TYPE, f"also {article.event_type}")
+    places = {held.region for held in known if held.region}
     for claim in claims:
         if places and claim.region and claim.region not in places:
             yield News(Reason.NEW_PLACE, f"also {claim.region}")
+    classes = {held.attribution_class for held in known}
+    for claim in claims:
+        if claim.attribution and claim.attribution_class not in {*classes, "outlet", "other"}:
+            yield News(Reason.NEW_VOICE, f"now says so: {claim.attribution}")

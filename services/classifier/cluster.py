@@ -1,156 +1,91 @@
-"""Which story an entry belongs to. Pure: the live stories come in, an assignment with its reason goes out.
+"""Which story an entry belongs to. Pure: the stories that may be it come in, an assignment with its reason goes out.
 
 The ladder, cheapest and surest first: the same item, the same text, near-duplicate wording, the same happening told in
-other words. Background paragraphs are repeated by everybody, so what decides stands in the title and the lead.
+other words.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from hashlib import sha256
-from math import exp, log
-from zlib import crc32
 
-from services.classifier.text import Span, fold, is_cjk, is_word, sentence_at, sentences
+from services.classifier.fingerprint import figure_term
+from services.classifier.likeness import (
+    WEIGHTS,
+    WINDOW,
+    Corpus,
+    Likeness,
+    Weights,
+    contradict,
+    decay,
+    kin,
+    likeness,
+    resemblance,
+)
 from shared.models.entry import Entry
-from shared.models.story import FIGURE_TOLERANCE, Article, Fingerprint, Relation, Story
-from shared.models.topic import TopicMatch
+from shared.models.story import Article, Decision, Fingerprint, Story, same_figure
 
-WINDOW = timedelta(hours=96)
 COPY_AT = 0.30
-SAME_STORY_AT = 0.40
-
-LEAD = 1
-_POSITION_WEIGHTS = (1.2, 1.0, 0.5)
-_BACKGROUND_WEIGHT = 0.2
-_KIND_WEIGHTS = {"event": 1.0, "figure": 1.0, "voice": 1.0, "place": 0.5, "concept": 0.3}
-_SHINGLE = 3
-_SKETCH = 128
 # A headline alone has few shingles, and headlines resemble each other by chance.
 _SHORT, _SHORT_COPY_AT = 12, 0.60
-# Two reports give figures of one role: how far apart they may lie and still be one happening that grows.
-_SPREAD_SAME_VOICE, _SPREAD_UNKNOWN_VOICE = 3.0, 1.5
-_PRIOR, _PRIOR_SHARE = 10, 0.3
-
-Rarity = Callable[[str], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """`story_id` is None when the entry opens a story of its own."""
+    """`story_id` is None when the entry opens a story of its own; `beside` is then the story that it is related to."""
 
     story_id: str | None
-    relation: Relation
+    decision: Decision
     similarity: float
     reason: str
+    derived_from: str | None = None
+    beside: str | None = None
 
 
-def position(entry: Entry, offset: int) -> int:
-    """Where in the entry's text an offset lies: 0 the title, 1 the lead, then the sentences after it."""
-    rest = len(entry.title) + 1
-    return 0 if offset < rest else 1 + sentence_at(_sentences(entry.whole[rest:]), offset - rest)
-
-
-@lru_cache(maxsize=4)
-def _sentences(text: str) -> tuple[Span, ...]:
-    """The same text is asked about again and again, for each statement in it."""
-    return sentences(text)
-
-
-def fingerprint(entry: Entry, match: TopicMatch) -> Fingerprint:
-    headline = [claim for claim in match.claims if position(entry, claim.start) <= LEAD]
-    figures: dict[str, set[float]] = {}
-    for claim in headline:
-        if claim.value is not None:
-            figures.setdefault(claim.role or "", set()).add(claim.value)
-    told = _title_and_lead(entry)
-    return Fingerprint(
-        terms=_terms(entry, match),
-        figures={role: tuple(sorted(values)) for role, values in figures.items()},
-        voices=tuple(sorted({claim.attribution for claim in headline if claim.attribution})),
-        shingles=_sketch(told.split()),
-        text_hash=sha256(told.encode()).hexdigest()[:16] if told else "",
-    )
-
-
-def assign(entry: Entry, fingerprint: Fingerprint, candidates: Sequence[Story], now: datetime) -> Assignment:
+def assign(
+    entry: Entry,
+    fingerprint: Fingerprint,
+    candidates: Sequence[Story],
+    corpus: Corpus,
+    now: datetime,
+    weights: Weights = WEIGHTS,
+) -> Assignment:
     """The first rung of the ladder that holds. Only the last needs the happening to lie within the window."""
+    moment = min(entry.published or entry.seen_at, now)
     return (
         _same_item(entry, candidates)
         or _same_text(fingerprint, candidates)
         or _near_copy(fingerprint, candidates)
-        or _same_happening(fingerprint, min(entry.published or entry.seen_at, now), candidates)
+        or _successor(fingerprint, moment, candidates)
+        or _same_happening(fingerprint, moment, candidates, corpus, weights)
     )
 
 
-def similarity(a: Fingerprint, b: Fingerprint, rarity: Rarity = lambda _: 1.0) -> float:
-    """Weighted Jaccard (Ruzicka) of the terms, 0 to 1; `rarity` multiplies the weight of a term."""
-    shared = total = 0.0
-    for term in a.terms.keys() | b.terms.keys():
-        weights = a.terms.get(term, 0.0), b.terms.get(term, 0.0)
-        shared += min(weights) * rarity(term)
-        total += max(weights) * rarity(term)
-    return shared / total if total else 0.0
+def identities(entry: Entry, fingerprint: Fingerprint) -> tuple[str, ...]:
+    """What makes another entry the same item or text, short enough for a key; the surest first."""
+    named = [
+        f"guid {entry.guid}" if entry.guid and _is_global(entry.guid) else "",
+        f"address {_address(entry.url)}" if entry.url and _address(entry.url) else "",
+        f"text {fingerprint.text_hash}" if fingerprint.text_hash else "",
+    ]
+    return tuple(sha256(name.encode()).hexdigest()[:16] for name in named if name)
 
 
-def _title_and_lead(entry: Entry) -> str:
-    """Folded to single-spaced words, so that punctuation and markup make no difference."""
-    spans = sentences(entry.summary)[:LEAD]
-    lead = entry.summary[: spans[-1][1]] if spans else ""
-    return " ".join(_words(fold(f"{entry.title}\n{lead}").text))
-
-
-def _words(folded: str) -> list[str]:
-    """In scripts without spaces between words each character stands for one."""
-    return "".join(f" {char} " if is_cjk(char) else char if is_word(char) else " " for char in folded).split()
-
-
-def _sketch(words: Sequence[str]) -> tuple[int, ...]:
-    """The smallest hashes of all 3-word shingles: a bottom-k sketch (Broder 1997), exact for texts this short."""
-    shingles = (" ".join(words[at : at + _SHINGLE]) for at in range(max(1, len(words) - _SHINGLE + 1)))
-    return tuple(sorted({crc32(shingle.encode()) for shingle in shingles if shingle})[:_SKETCH])
-
-
-def _resemblance(a: Sequence[int], b: Sequence[int]) -> float:
-    """The Jaccard similarity of the shingle sets, estimated from their sketches."""
-    both = sorted(set(a) | set(b))[:_SKETCH]
-    return len(set(a) & set(b) & set(both)) / len(both) if both else 0.0
-
-
-def _terms(entry: Entry, match: TopicMatch) -> dict[str, float]:
-    """Each term once, at its most prominent place: many mentions are no news."""
-    weights: dict[str, float] = {}
-    for kind, value, at in _statements(entry, match):
-        place = _POSITION_WEIGHTS[at] if at < len(_POSITION_WEIGHTS) else _BACKGROUND_WEIGHT
-        term = f"{kind}:{value}"
-        weights[term] = max(weights.get(term, 0.0), place * _KIND_WEIGHTS[kind])
-    return weights
-
-
-def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, str, int]]:
-    if match.event_type:
-        yield "event", match.event_type, LEAD
-    for evidence in match.evidence:
-        yield "concept", evidence.concept, position(entry, evidence.start)
-    for claim in match.claims:
-        at = position(entry, claim.start)
-        yield "event", claim.kind, at
-        if claim.value is not None:
-            yield "figure", f"{claim.role}={claim.value:.2g}", at
-        if claim.region:
-            yield "place", claim.region, at
-        if claim.attribution:
-            yield "voice", claim.attribution_class or claim.attribution, at
+def index_terms(fingerprint: Fingerprint) -> tuple[str, ...]:
+    """By what a story is found that may be this article's."""
+    return (*fingerprint.terms, *(f"word:{word}" for word in fingerprint.words))
 
 
 def _same_item(entry: Entry, candidates: Iterable[Story]) -> Assignment | None:
     for story in candidates:
         for article in story.articles:
             if how := _identity(entry, article):
-                return Assignment(story.id, Relation.DUPLICATE, 1.0, f"{how} as {article.feed_name}'s")
+                return _exact(story, article, f"{how} as {article.feed_name}'s")
     return None
+
+
+def _exact(story: Story, article: Article, reason: str) -> Assignment:
+    return Assignment(story.id, Decision.EXACT, 1.0, reason, derived_from=article.source)
 
 
 def _identity(entry: Entry, article: Article) -> str | None:
@@ -183,71 +118,79 @@ def _same_text(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Assignm
     for story in candidates:
         for article in story.articles:
             if article.fingerprint.text_hash == fingerprint.text_hash != "":
-                return Assignment(story.id, Relation.DUPLICATE, 1.0, f"the same text as {article.feed_name}'s")
+                return _exact(story, article, f"the same text as {article.feed_name}'s")
     return None
 
 
 def _near_copy(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Assignment | None:
-    nearest = Assignment(None, Relation.COPY, 0.0, "")
+    nearest: tuple[float, Story, Article] | None = None
     enough = COPY_AT if len(fingerprint.shingles) > _SHORT else _SHORT_COPY_AT
     for story, article in _told_otherwise(fingerprint, candidates):
-        resemblance = _resemblance(fingerprint.shingles, article.fingerprint.shingles)
-        if resemblance >= enough and resemblance > nearest.similarity:
-            reason = f"{resemblance:.0%} of the wording is {article.feed_name}'s"
-            nearest = Assignment(story.id, Relation.COPY, resemblance, reason)
-    return nearest if nearest.story_id else None
+        alike = resemblance(fingerprint.shingles, article.fingerprint.shingles)
+        if alike >= enough and (nearest is None or alike > nearest[0]):
+            nearest = alike, story, article
+    if nearest is None:
+        return None
+    alike, story, article = nearest
+    reason = f"{alike:.0%} of the wording is {article.feed_name}'s"
+    return Assignment(story.id, Decision.COPY, alike, reason, derived_from=article.source)
 
 
-def _same_happening(fingerprint: Fingerprint, moment: datetime, candidates: Sequence[Story]) -> Assignment:
-    rarity = _rarity(candidates)
-    nearest, story_id = 0.0, None
+def _successor(fingerprint: Fingerprint, moment: datetime, candidates: Iterable[Story]) -> Assignment | None:
+    """However late: "now 2,000, up from the 600 that it reported in April", said by who said the 600."""
+    for story in candidates:
+        first = story.articles[0]
+        old = first.fingerprint
+        if moment - first.moment <= WINDOW or not kin(fingerprint.voices, old.voices):
+            continue
+        for role in fingerprint.figures.keys() & old.figures.keys():
+            cited = [value for value in old.figures[role] if _has(fingerprint.figures[role], value)]
+            newer = [value for value in fingerprint.figures[role] if not _has(old.figures[role], value)]
+            if cited and newer:
+                reason = f"tells on: {role.replace('_', ' ')} {cited[0]:,.0f}, now {newer[0]:,.0f}"
+                return Assignment(story.id, Decision.SAME_STORY, 1.0, reason)
+    return None
+
+
+def _has(values: Sequence[float], value: float) -> bool:
+    return any(same_figure(value, other) for other in values)
+
+
+def _same_happening(
+    fingerprint: Fingerprint, moment: datetime, candidates: Sequence[Story], corpus: Corpus, weights: Weights
+) -> Assignment:
+    rarity = corpus.rarity(weights)
+    nearest, found = Likeness(0.0), None
     for story, article in _told_otherwise(fingerprint, candidates):
-        alike = similarity(fingerprint, article.fingerprint, rarity) * _decay(abs(article.moment - moment))
-        if alike > nearest:
-            nearest, story_id = alike, story.id
-    if nearest >= SAME_STORY_AT:
-        return Assignment(story_id, Relation.INDEPENDENT, nearest, f"the same happening: {nearest:.2f}")
-    reason = f"nearest is {story_id}: {nearest:.2f} < {SAME_STORY_AT:.2f}" if story_id else "nothing like it is live"
-    return Assignment(None, Relation.FIRST, nearest, reason)
+        background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in != story.id}
+        alike = likeness(fingerprint, article.fingerprint, rarity, background=background, weights=weights)
+        value = alike.value * decay(abs(article.moment - moment))
+        if value > nearest.value:
+            nearest, found = Likeness(value, alike.why), story
+    if found is None:
+        return Assignment(None, Decision.NEW, 0.0, "nothing like it is told")
+    if nearest.value >= weights.same_story_at:
+        reason = f"the same happening, {nearest.value:.2f}: {nearest.why}"
+        return Assignment(found.id, Decision.SAME_STORY, nearest.value, reason)
+    if nearest.value >= weights.related_at:
+        reason = f"beside {found.id}, {nearest.value:.2f} < {weights.same_story_at:.2f}: {nearest.why}"
+        return Assignment(None, Decision.RELATED, nearest.value, reason, beside=found.id)
+    reason = f"nearest is {found.id}, {nearest.value:.2f} < {weights.related_at:.2f}"
+    return Assignment(None, Decision.NEW, nearest.value, reason)
+
+
+def _term(figure: str) -> str:
+    role, _, value = figure.rpartition("=")
+    return figure_term(role, float(value))
 
 
 def _told_otherwise(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Iterator[tuple[Story, Article]]:
-    """The independent articles that could tell the same happening."""
+    """The articles in their own words that could tell the same happening."""
     for story in candidates:
         for article in story.articles:
-            if article.fingerprint.terms and not _contradict(fingerprint, article.fingerprint):
+            if _is_compared(article.fingerprint) and not contradict(fingerprint, article.fingerprint):
                 yield story, article
 
 
-def _contradict(a: Fingerprint, b: Fingerprint) -> bool:
-    """Both have a figure of one role up front, and no two agree: 30 killed by one voice, 300 by another."""
-    spread = _spread(a.voices, b.voices)
-    return any(
-        all(max(x, y) > spread * min(x, y) for x in a.figures[role] for y in b.figures[role])
-        for role in a.figures.keys() & b.figures.keys()
-    )
-
-
-def _spread(voices: Sequence[str], others: Sequence[str]) -> float:
-    if not voices or not others:
-        return _SPREAD_UNKNOWN_VOICE
-    kin = any(a.startswith(b) or b.startswith(a) for a in voices for b in others)  # Ukraine, Ukraine's General Staff
-    return _SPREAD_SAME_VOICE if kin else 1 + FIGURE_TOLERANCE
-
-
-def _rarity(candidates: Sequence[Story]) -> Rarity:
-    """Inverse document frequency of the terms over the live stories: what all of them say tells none apart.
-
-    Smoothed as if `_PRIOR` stories were known beforehand, for often there is only one.
-    """
-    holding = Counter(term for story in candidates for term in _vocabulary(story))
-    stories = len(candidates) + _PRIOR
-    return lambda term: log(stories / (holding[term] + _PRIOR * _PRIOR_SHARE))
-
-
-def _vocabulary(story: Story) -> frozenset[str]:
-    return frozenset(term for article in story.articles for term in article.fingerprint.terms)
-
-
-def _decay(apart: timedelta) -> float:
-    return 0.0 if apart > WINDOW else exp(-max(0.0, apart / timedelta(days=1) - 1) / 4)
+def _is_compared(fingerprint: Fingerprint) -> bool:
+    return bool(fingerprint.terms or fingerprint.words)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.models.change import Background, Change, Marks
 from shared.models.entry import Entry
 from shared.models.story import Story
-from shared.store.stories import Change
 
 
 class Entries(Protocol):
@@ -18,9 +18,12 @@ class Stories(Protocol):
         self,
         topic: str,
         entry_id: str,
+        marks: Marks,
         now: datetime,
-        decide: Callable[[Sequence[Story]], Change],
+        decide: Callable[[Background], Change],
         *,
         edition: str = "",
     ) -> Change | None: ...
-    def reread(self, topic: str, entry_id: str, edition: str, decide: Callable[[Story], Change]) -> Change | None: ...
+    def reread(
+        self, topic: str, entry_id: str, edition: str, now: datetime, decide: Callable[[Story, Background], Change]
+    ) -> Change | None: ...

@@ -3,14 +3,34 @@
 Pure: a story goes in, a new one comes out.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
 from services.classifier.alerting import Ring
-from services.classifier.cluster import Assignment, position
+from services.classifier.cluster import Assignment
+from services.classifier.fingerprint import position
 from shared.models.entry import Entry
-from shared.models.story import Article, Fingerprint, KnownClaim, Relation, Revision, Story, same_figure
-from shared.models.topic import Claim, Tier, TopicMatch
+from shared.models.story import (
+    AlertType,
+    Article,
+    Decision,
+    Fingerprint,
+    KnownClaim,
+    Revision,
+    Status,
+    Story,
+    same_figure,
+)
+from shared.models.topic import Certainty, Claim, Tier, TopicMatch
+
+# What a story is compared by: the first articles say what it is, the last how it is told by now.
+FIRST_COMPARED, LAST_COMPARED = 12, 12
+# More than this are counted, not listed: a wire story of a thousand copies stays small.
+MOST_LISTED = 500
+SUMMARY = 400  # characters
+# These pass on what others say.
+_NO_OFFICIALS = frozenset({None, "outlet", "other", "milblogger", "think-tank", "captive"})
 
 
 def story_id(topic: str, entry_id: str) -> str:
@@ -18,16 +38,17 @@ def story_id(topic: str, entry_id: str) -> str:
     return "st_" + sha256(f"{topic}\n{entry_id}".encode()).hexdigest()[:16]
 
 
-def open_story(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, now: datetime) -> Story:
+def open_story(
+    entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignment: Assignment, now: datetime
+) -> Story:
     """A story of one article that has not rung yet."""
-    first = Assignment(None, Relation.FIRST, 1.0, "opened the story")
-    article = _article(entry, match, fingerprint, first)
+    article = _article(entry, match, fingerprint, assignment)
     return Story(
         id=story_id(match.topic, entry.id),
         topic=match.topic,
         topic_version=match.version,
         title=entry.title,
-        summary=entry.summary,
+        summary=article.summary,
         language=article.language,
         event_type=match.event_type,
         severity=match.severity,
@@ -36,6 +57,7 @@ def open_story(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, now: d
         threshold=match.threshold,
         claims=_merge((), entry, match, article),
         articles=(article,),
+        related_to=assignment.beside,
         first_seen_at=now,
         updated_at=now,
     )
@@ -48,21 +70,20 @@ def extend(
     if story.has_entry(entry.id):
         return story
     article = _article(entry, match, fingerprint, assignment)
-    return story.model_copy(
-        update={
-            "topic_version": match.version,
-            "title": story.title or entry.title,
-            "summary": story.summary or entry.summary,
-            "event_type": story.event_type or match.event_type,
-            "severity": max(story.severity, match.severity, key=lambda severity: severity.rank),
-            "tier": Tier.CORE if Tier.CORE in (story.tier, match.tier) else Tier.RELATED,
-            "score": max(story.score, match.score),
-            "threshold": match.threshold,
-            "claims": _merge(story.claims, entry, match, article),
-            "articles": (*story.articles, article),
-            "updated_at": now,
-        }
-    )
+    listed = len(story.articles) < MOST_LISTED or article.counts
+    update: dict[str, object] = {
+        "topic_version": match.version,
+        "event_type": story.event_type or match.event_type,
+        "severity": max(story.severity, match.severity, key=lambda severity: severity.rank),
+        "tier": Tier.CORE if Tier.CORE in (story.tier, match.tier) else Tier.RELATED,
+        "score": max(story.score, match.score),
+        "threshold": match.threshold,
+        "claims": _merge(story.claims, entry, match, article),
+        "articles": _slim((*story.articles, article)) if listed else story.articles,
+        "unlisted": story.unlisted + (not listed),
+        "updated_at": now,
+    }
+    return _told_anew(story.model_copy(update=update))
 
 
 def reread(story: Story, entry: Entry, match: TopicMatch, fingerprint: Fingerprint, now: datetime) -> Story:
@@ -70,20 +91,152 @@ def reread(story: Story, entry: Entry, match: TopicMatch, fingerprint: Fingerpri
     before = story.article(entry.id)
     if before is None:
         return story
-    article = _article(entry, match, fingerprint, Assignment(None, before.relation, before.similarity, before.reason))
+    came = Assignment(None, before.decision, before.similarity, before.reason, before.derived_from)
+    article = _article(entry, match, fingerprint, came)
     articles = tuple(article if each is before else each for each in story.articles)
-    return story.model_copy(
-        update={
-            "topic_version": match.version,
-            "event_type": match.event_type if articles[0] is article else story.event_type,
-            "severity": max((each.severity for each in articles), key=lambda severity: severity.rank),
-            "tier": Tier.CORE if Tier.CORE in (story.tier, match.tier) else Tier.RELATED,
-            "score": max(story.score, match.score),
-            "threshold": match.threshold,
-            "claims": _reread_claims(story.claims, entry, match, article),
-            "articles": articles,
-            "updated_at": now,
-        }
+    update: dict[str, object] = {
+        "topic_version": match.version,
+        "event_type": match.event_type if articles[0] is article else story.event_type,
+        "severity": max((each.severity for each in articles), key=lambda severity: severity.rank),
+        "tier": Tier.CORE if Tier.CORE in (story.tier, match.tier) else Tier.RELATED,
+        "score": max(story.score, match.score),
+        "threshold": match.threshold,
+        "claims": _reread_claims(story.claims, entry, match, article),
+        "articles": articles,
+        "updated_at": now,
+    }
+    return _told_anew(story.model_copy(update=update))
+
+
+def withdraw(story: Story, entry_id: str, why: str, now: datetime) -> Story:
+    """The story without the publisher's word for this article; what it was derived to stands no firmer.
+
+    The article stays listed, and its claims are remembered: they have rung.
+    """
+    gone = story.article(entry_id)
+    if gone is None or gone.withdrawn:
+        return story
+    articles = tuple(each.model_copy(update={"withdrawn": why}) if each is gone else each for each in story.articles)
+    return _told_anew(story.model_copy(update={"articles": articles, "updated_at": now}))
+
+
+def merged(story: Story, other: Story, why: str, now: datetime) -> tuple[Story, Story]:
+    """The story with all of the other's articles and claims, and what is left of the other."""
+    held = {article.entry_id for article in story.articles}
+    taken = [
+        article.model_copy(update={"decision": Decision.MOVED, "reason": why}) if article.decision.opens else article
+        for article in other.articles
+        if article.entry_id not in held
+    ]
+    articles = sorted((*story.articles, *taken), key=lambda article: article.seen_at)
+    claims = story.claims
+    for claim in other.claims:
+        claims = _with_claim(claims, claim)
+    update: dict[str, object] = {
+        "articles": _slim(articles),
+        "claims": claims,
+        "severity": max(story.severity, other.severity, key=lambda severity: severity.rank),
+        "tier": Tier.CORE if Tier.CORE in (story.tier, other.tier) else Tier.RELATED,
+        "score": max(story.score, other.score),
+        "unlisted": story.unlisted + other.unlisted,
+        "merged_from": (*story.merged_from, other.id),
+        "updated_at": now,
+    }
+    left = other.model_copy(update={"merged_into": story.id, "updated_at": now})
+    return _told_anew(story.model_copy(update=update)), left
+
+
+def without(story: Story, entry_ids: Sequence[str], now: datetime) -> Story:
+    """The story without these articles, and without what only they said."""
+    articles = tuple(article for article in story.articles if article.entry_id not in entry_ids)
+    sources = {article.source for article in articles}
+    claims = tuple(
+        claim.model_copy(update={"sources": tuple(source for source in claim.sources if source in sources)})
+        for claim in story.claims
+        if claim.entry_id not in entry_ids and sources & {*claim.sources}
+    )
+    return _told_anew(story.model_copy(update={"articles": articles, "claims": claims, "updated_at": now}))
+
+
+def made_of(story: Story, entry_ids: Sequence[str], now: datetime) -> Story:
+    """A story of its own from these articles of another, with what they said. It has the id that its first article
+    would have given it."""
+    articles = tuple(
+        article.model_copy(update={"decision": Decision.MOVED, "reason": f"split from {story.id}"})
+        for article in story.articles
+        if article.entry_id in entry_ids
+    )
+    first = articles[0]
+    sources = {article.source for article in articles}
+    claims = tuple(
+        claim.model_copy(update={"sources": tuple(source for source in claim.sources if source in sources)})
+        for claim in story.claims
+        if claim.entry_id in entry_ids or sources & {*claim.sources}
+    )
+    update: dict[str, object] = {
+        "id": story_id(story.topic, first.entry_id),
+        "event_type": first.event_type,
+        "severity": max((each.severity for each in articles), key=lambda severity: severity.rank),
+        "articles": articles,
+        "claims": claims,
+        "revisions": (),
+        "unlisted": 0,
+        "related_to": story.id,
+        "merged_from": (),
+        "first_seen_at": first.seen_at,
+        "updated_at": now,
+    }
+    return _told_anew(story.model_copy(update=update))
+
+
+def revise(story: Story, ring: Ring, now: datetime) -> Story:
+    """The story with the next revision, which the ring announces."""
+    revision = Revision(number=story.revision + 1, type=ring.type, reason=ring.reason.value, detail=ring.detail, at=now)
+    revised = story.model_copy(update={"revisions": (*story.revisions, revision), "updated_at": now})
+    return revised.model_copy(update={"status": status_of(revised)})
+
+
+def status_of(story: Story) -> Status:
+    """From the most to the least certain that can be said."""
+    standing = [article for article in story.articles if article.counts]
+    if not standing or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
+        return Status.RETRACTED
+    if verdict := _verdict(story):
+        return verdict
+    developing = story.independent_sources > 1 or story.revision > 1
+    return Status.DEVELOPING if developing else Status.BREAKING
+
+
+def _verdict(story: Story) -> Status | None:
+    """The last word of an official on the story's own event."""
+    verdicts = {Certainty.CONFIRMED: Status.CONFIRMED, Certainty.DENIED: Status.DENIED}
+    said = [
+        claim
+        for claim in story.claims
+        if claim.kind == story.event_type
+        and claim.certainty in verdicts
+        and claim.position <= 1
+        and claim.attribution_class not in _NO_OFFICIALS
+    ]
+    return verdicts[max(said, key=lambda claim: claim.said_at).certainty] if said else None
+
+
+def _told_anew(story: Story) -> Story:
+    """With the title and the summary of the article that tells it best by now, and how it stands."""
+    best = story.told_in()
+    told = {"title": best.title, "summary": best.summary, "language": best.language}
+    return story.model_copy(update={**told, "status": status_of(story)})
+
+
+def _slim(articles: Sequence[Article]) -> tuple[Article, ...]:
+    """Only some are compared with what comes: the cost of that must not grow with the story."""
+    compared = [article for article in articles if article.fingerprint.terms or article.fingerprint.words]
+    spared = {article.entry_id for article in compared[FIRST_COMPARED:-LAST_COMPARED]}
+    return tuple(
+        article.model_copy(update={"fingerprint": Fingerprint(text_hash=article.fingerprint.text_hash)})
+        if article.entry_id in spared
+        else article
+        for article in articles
     )
 
 
@@ -102,20 +255,15 @@ def _remembered(claim: KnownClaim, claims: tuple[KnownClaim, ...]) -> bool:
     return figure and (claim.region is None or any(claim.region == held.region for held in claims))
 
 
-def revise(story: Story, ring: Ring, now: datetime) -> Story:
-    """The story with the next revision, which the ring announces."""
-    revision = Revision(number=story.revision + 1, type=ring.type, reason=ring.reason.value, detail=ring.detail, at=now)
-    return story.model_copy(update={"revisions": (*story.revisions, revision), "updated_at": now})
-
-
 def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignment: Assignment) -> Article:
-    derived = assignment.relation in (Relation.DUPLICATE, Relation.COPY)
+    derived = assignment.derived_from is not None
     return Article(
         entry_id=entry.id,
         source=entry.source,
         feed_name=entry.feed_name,
         tier=entry.tier,
         title=entry.title,
+        summary="" if derived else entry.summary[:SUMMARY],
         url=entry.url,
         guid=entry.guid,
         language=entry.language or match.language,
@@ -123,9 +271,10 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
         seen_at=entry.seen_at,
         event_type=match.event_type,
         severity=match.severity,
-        relation=assignment.relation,
+        decision=assignment.decision,
         similarity=assignment.similarity,
         reason=assignment.reason,
+        derived_from=assignment.derived_from,
         # What it derives from is compared already; a story of a thousand copies stays small.
         fingerprint=Fingerprint(text_hash=fingerprint.text_hash) if derived else fingerprint,
     )
@@ -133,14 +282,18 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
 
 def _merge(known: tuple[KnownClaim, ...], entry: Entry, match: TopicMatch, article: Article) -> tuple[KnownClaim, ...]:
     """Each statement once, with all its sources. Nothing is forgotten: that is the memory of known figures."""
-    merged = list(known)
     for claim in match.claims:
-        at = next((index for index, held in enumerate(merged) if held.restates(claim)), None)
-        if at is None:
-            merged.append(_first_said(claim, entry, article))
-        else:
-            merged[at] = _said_again(merged[at], article)
-    return tuple(merged)
+        known = _with_claim(known, _first_said(claim, entry, article))
+    return known
+
+
+def _with_claim(known: tuple[KnownClaim, ...], claim: KnownClaim) -> tuple[KnownClaim, ...]:
+    held = next((held for held in known if held.restates(claim)), None)
+    if held is None:
+        return (*known, claim)
+    sources = tuple(dict.fromkeys((*held.sources, *claim.sources)))
+    again = held.model_copy(update={"sources": sources, "said_at": max(held.said_at, claim.said_at)})
+    return tuple(again if each is held else each for each in known)
 
 
 def _first_said(claim: Claim, entry: Entry, article: Article) -> KnownClaim:
@@ -151,8 +304,3 @@ def _first_said(claim: Claim, entry: Entry, article: Article) -> KnownClaim:
         position=position(entry, claim.start),
         said_at=article.moment,
     )
-
-
-def _said_again(held: KnownClaim, article: Article) -> KnownClaim:
-    sources = held.sources if article.source in held.sources else (*held.sources, article.source)
-    return held.model_copy(update={"sources": sources, "said_at": max(held.said_at, article.moment)})

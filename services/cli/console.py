@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.poller.outcome import Outcome
-from shared.models.story import Article, KnownClaim, Relation, Story
+from shared.models.story import Article, KnownClaim, Story
 
 # Without a terminal there is no line to keep up to date: the status is printed when this long has passed.
 STATUS_EVERY_SECONDS = 15.0
@@ -204,8 +204,8 @@ def _sources_text(story: Story) -> str:
 def _articles(articles: tuple[Article, ...]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for article in articles[:LISTED_ARTICLES]:
-        style = "" if article.relation in (Relation.FIRST, Relation.INDEPENDENT) else "dim"
-        table.add_row(article.relation.value, article.language or "", article.source, article.title, style=style)
+        style = "" if article.counts else "dim"
+        table.add_row(article.decision.value, article.language or "", article.source, article.title, style=style)
     if len(articles) > LISTED_ARTICLES:
         table.add_row("", "", "", f"… and {len(articles) - LISTED_ARTICLES} more")
     return table

@@ -6,7 +6,8 @@ from pydantic import BeforeValidator, Field
 
 from shared.models.base import Model, UtcDatetime
 from shared.models.feed import Feed, FeedKind, FeedState, health_of
-from shared.models.story import Alert, KnownClaim, Relation, Revision, Story
+from shared.models.story import Alert, Decision, KnownClaim, Relation, Revision, Story
+from shared.models.story import Status as StoryStatus
 from shared.models.topic import Severity, Tier
 
 T = TypeVar("T")
@@ -53,12 +54,14 @@ class StorySummary(Model):
     summary: str
     language: str | None
     event_type: str | None
+    status: StoryStatus
     severity: Severity
     tier: Tier
     score: float
     threshold: float
     revision: int
     sources: SortedNames
+    independent_sources: int
     languages: SortedNames
     first_seen_at: UtcDatetime
     updated_at: UtcDatetime
@@ -80,7 +83,10 @@ class ArticleView(Model):
     language: str | None
     published: UtcDatetime | None
     seen_at: UtcDatetime
+    decision: Annotated[Decision, Field(description="the rung of the ladder")]
     relation: Relation
+    derived_from: str | None
+    withdrawn: str | None
     similarity: float
     reason: str
 
@@ -89,6 +95,9 @@ class StoryView(StorySummary):
     """A story in full: what is claimed, by whom, and what changed since."""
 
     topic_version: str
+    related_to: str | None
+    merged_into: str | None
+    merged_from: tuple[str, ...]
     claims: tuple[KnownClaim, ...]
     articles: tuple[ArticleView, ...]
     revisions: tuple[Revision, ...]

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from services.notifier.plan import Send
-from shared.models.story import Article, KnownClaim, Relation, Story
+from shared.models.story import Article, KnownClaim, Story
 from shared.models.subscription import Delivery, Envelope
 
 SCHEMA = 1
@@ -81,6 +81,7 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size) -> dict[
         "story_id": story.id,
         "revision": story.revision,
         "since_revision": delivery.sent_revision,
+        "status": story.status.value,
         "severity": story.severity.value,
         "tier": story.tier.value,
         "reason": send.reason,
@@ -106,13 +107,12 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size) -> dict[
 
 
 def _counts(story: Story) -> dict[str, int]:
-    own_words = (Relation.FIRST, Relation.INDEPENDENT)
     return {
-        "articles": len(story.articles),
+        "articles": len(story.articles) + story.unlisted,
         "sources": len(story.sources),
-        "independent_sources": len({a.source for a in story.articles if a.relation in own_words}),
+        "independent_sources": story.independent_sources,
         "languages": len(story.languages),
-        "suppressed_duplicates": len(story.articles) - 1,
+        "suppressed_duplicates": sum(not article.counts for article in story.articles) + story.unlisted,
     }
 
 
@@ -140,7 +140,10 @@ def _article(article: Article) -> dict[str, object]:
         "source": article.source,
         "language": article.language,
         "published": _iso(article.published),
+        "decision": article.decision.value,
         "relation": article.relation.value,
+        "derived_from": article.derived_from,
+        "withdrawn": article.withdrawn,
         "reason": article.reason,
     }
 

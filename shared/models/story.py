@@ -1,5 +1,6 @@
 """The cluster of entries that report one happening, and the announcements of its revisions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -10,25 +11,57 @@ from shared.models.base import Model, UtcDatetime
 from shared.models.topic import Claim, Severity, Tier
 
 FIGURE_TOLERANCE = 0.05
+MILESTONES = (2, 5, 10, 25)  # independent sources
+# Where many owners' pages stand side by side.
+_SHARED_SITES = frozenset({"news.google.com", "news.yahoo.com", "t.me", "x.com", "twitter.com", "youtube.com"})
+
+
+class Decision(StrEnum):
+    """The rung of the ladder on which an article came into its story."""
+
+    EXACT = "exact"  # the same guid, address or folded text
+    COPY = "copy"  # near-duplicate wording: a wire story re-run
+    SAME_STORY = "same_story"  # other words, the same happening
+    RELATED = "related"  # a happening beside one that is told already: a story of its own, linked to the other
+    NEW = "new"  # nothing like it is told
+    MOVED = "moved"  # by hand
+
+    @property
+    def opens(self) -> bool:
+        """Whether the article opened its story."""
+        return self in (Decision.RELATED, Decision.NEW)
 
 
 class Relation(StrEnum):
-    """Why an article stands in its story."""
+    """Whose word an article is: a derived one adds no source."""
 
-    FIRST = "first"
-    DUPLICATE = "duplicate"  # the same guid, address or folded text
-    COPY = "copy"  # near-duplicate wording: a wire story re-run
-    INDEPENDENT = "independent"  # other words, the same happening
+    INDEPENDENT = "independent"
+    DERIVED = "derived"
+
+
+class Status(StrEnum):
+    """How a story stands."""
+
+    BREAKING = "breaking"  # one source
+    DEVELOPING = "developing"  # several, or it has changed
+    CONFIRMED = "confirmed"  # by an official who had not claimed it
+    DENIED = "denied"  # by the last official who confirmed or denied it
+    RETRACTED = "retracted"  # nobody stands by it any more
 
 
 class Fingerprint(Model):
-    """What an article is compared by. `terms`, `figures` and `voices` know no language; the rest does."""
+    """What an article is compared by. All but `words`, `shingles` and `text_hash` knows no language."""
 
     terms: dict[str, float] = Field(default_factory=dict, description="`kind:value` → weight by its best position")
     figures: dict[str, tuple[float, ...]] = Field(
         default_factory=dict, description="role → values in the title and the lead"
     )
     voices: Annotated[tuple[str, ...], Field(description="who says so in the title and the lead")] = ()
+    classes: Annotated[tuple[str, ...], Field(description="whose word that is")] = ()
+    language: str | None = None
+    words: Annotated[
+        tuple[str, ...], Field(description="stems of the title and the lead, but for the topic's own")
+    ] = ()
     shingles: Annotated[tuple[int, ...], Field(description="bottom-k sketch of the title and the lead, sorted")] = ()
     text_hash: str = ""
 
@@ -41,6 +74,7 @@ class Article(Model):
     feed_name: str
     tier: int = 2
     title: str
+    summary: Annotated[str, Field(description="its beginning; empty for a derived article")] = ""
     url: str | None = None
     guid: str | None = None
     language: str | None = None
@@ -48,15 +82,26 @@ class Article(Model):
     seen_at: UtcDatetime
     event_type: str | None = None
     severity: Severity = Severity.LOW
-    relation: Relation
+    decision: Decision
     similarity: float = 1.0
     reason: str
+    derived_from: Annotated[str | None, Field(description="the source whose word it repeats")] = None
+    withdrawn: Annotated[str | None, Field(description="why its publisher no longer stands by it")] = None
     fingerprint: Fingerprint = Fingerprint()
 
     @property
     def moment(self) -> datetime:
         """When it was said: a date in the future is a mistake of the feed."""
         return min(self.published or self.seen_at, self.seen_at)
+
+    @property
+    def relation(self) -> Relation:
+        return Relation.DERIVED if self.derived_from else Relation.INDEPENDENT
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a source of its own that stands by what it says."""
+        return self.relation is Relation.INDEPENDENT and self.withdrawn is None
 
 
 class KnownClaim(Claim):
@@ -84,6 +129,18 @@ def same_figure(a: float | None, b: float | None) -> bool:
     return abs(a - b) <= FIGURE_TOLERANCE * max(abs(a), abs(b))
 
 
+def figure_key(role: str | None, value: float) -> str:
+    """A figure and what it counts, two digits of it, as it is remembered."""
+    return f"{role or ''}={value:.2g}"
+
+
+def _sites(article: Article) -> set[str]:
+    """The site of its page; nothing for an address that is none."""
+    host = article.url.partition("://")[2].partition("/")[0].lower() if article.url else ""
+    site = host.removeprefix("www.").removeprefix("m.")
+    return {f"//{site}"} if site and site not in _SHARED_SITES else set()
+
+
 class AlertType(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
@@ -102,7 +159,10 @@ class Revision(Model):
 
 
 class Story(Model):
-    """`id` never changes; `revisions[-1].number` is the current revision, from 1; 0 is a story that never rang."""
+    """`id` never changes; `revisions[-1].number` is the current revision, from 1; 0 is a story that never rang.
+
+    Title and summary are the best article's; `told_in` chooses for a reader.
+    """
 
     id: str
     topic: str
@@ -113,11 +173,16 @@ class Story(Model):
     event_type: str | None = None
     severity: Severity = Severity.LOW
     tier: Tier = Tier.RELATED
+    status: Status = Status.BREAKING
     score: float
     threshold: float
     claims: tuple[KnownClaim, ...] = ()
     articles: tuple[Article, ...]
     revisions: tuple[Revision, ...] = ()
+    unlisted: Annotated[int, Field(ge=0, description="articles beyond those that are kept, all of them derived")] = 0
+    related_to: Annotated[str | None, Field(description="the story beside which it happened")] = None
+    merged_into: Annotated[str | None, Field(description="the story that has taken over its articles")] = None
+    merged_from: Annotated[tuple[str, ...], Field(description="the stories whose articles it has taken over")] = ()
     first_seen_at: UtcDatetime
     updated_at: UtcDatetime
 
@@ -130,9 +195,32 @@ class Story(Model):
         return frozenset(article.source for article in self.articles)
 
     @property
+    def independent_sources(self) -> int:
+        """Owners whose own word it is: two feeds of one owner, or with pages on one site, are one source."""
+        owners: list[set[str]] = []
+        for article in self.articles:
+            if article.counts:
+                names = {article.source, *_sites(article)}
+                same = [known for known in owners if known & names]
+                owners = [known for known in owners if known not in same] + [names.union(*same)]
+        return len(owners)
+
+    @property
     def audience(self) -> tuple[object, ...]:
         """All that a subscription may choose by: when it changes, others may want the story."""
-        return self.languages, self.severity, self.tier, self.score
+        reached = sum(self.independent_sources >= many for many in MILESTONES)
+        return self.languages, self.severity, self.tier, self.score, reached
+
+    def told_in(self, languages: Sequence[str] = ()) -> Article:
+        """The best article for a reader of these languages, the first of which he likes best."""
+        order = {language: place for place, language in enumerate(languages)}
+
+        def rank(article: Article) -> tuple[object, ...]:
+            place = order.get((article.language or "").split("-")[0], len(order))
+            derived = article.derived_from is not None
+            return article.withdrawn is not None, not article.title, derived, place, article.tier, article.moment
+
+        return min(self.articles, key=rank)
 
     @property
     def languages(self) -> frozenset[str]:

@@ -1,69 +1,101 @@
-"""Stories, and the alerts stream that announces their revisions: both are written in one transaction."""
+"""Stories, the index by which an entry finds those it may belong to, and the alerts stream that announces revisions.
 
-from collections.abc import Callable, Sequence
+What a decision changes is written in one transaction.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import log as ln
 from typing import Any
 
+from pydantic import ValidationError
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
+from redis.client import Pipeline
 from redis.exceptions import WatchError
 
 from shared import keys
-from shared.models.story import Alert, Story
+from shared.logs import get_logger
+from shared.models.change import Background, Change, Marks
+from shared.models.story import Story
 from shared.store.pages import page_command
 
 ALERTS_KEPT = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A story as it shall be stored, the alert that announces it, if it rings, and whether to read the entry's page."""
-
-    story: Story
-    alert: Alert | None
-    wants_text: bool = False
+FIGURES_KEPT = 1_000
+# However many stories live, an entry is compared with so few: those with which it shares the rarest terms, of each of
+# which only the newest are looked at.
+CANDIDATES = 24
+POSTINGS = 64
+log = get_logger()
 
 
 class StoryStore:
-    """The classifiers' side: any number of them may assign entries to stories of one topic at once."""
+    """The classifiers' side: any number of them may assign entries to stories of one topic at once.
 
-    def __init__(self, redis: Redis, *, window_seconds: float, retention_seconds: int) -> None:
+    `window_seconds`: how long an article is compared with what comes; `most`: stories of a topic that are kept.
+    """
+
+    def __init__(self, redis: Redis, *, window_seconds: float, retention_seconds: int, most: int = 100_000) -> None:
         self.redis = redis
         self.window_seconds = window_seconds
         self.retention_seconds = retention_seconds
+        self.most = most
 
     def assign(
         self,
         topic: str,
         entry_id: str,
+        marks: Marks,
         now: datetime,
-        decide: Callable[[Sequence[Story]], Change],
+        decide: Callable[[Background], Change],
         *,
         edition: str = "",
     ) -> Change | None:
-        """Let `decide` choose a story for the entry among the live ones, and store what it says.
+        """Let `decide` choose a story for the entry among those it may belong to, and store what it says.
 
         None when the entry had been assigned before: a repeated job changes nothing and rings nothing.
         """
-        return self._once(topic, entry_id, edition, lambda mark: None if mark else decide(self._live(topic, now)))
 
-    def reread(self, topic: str, entry_id: str, edition: str, decide: Callable[[Story], Change]) -> Change | None:
+        def choose(pipe: Pipeline) -> Change | None:
+            known = pipe.get(keys.entry_story(topic, entry_id))
+            return None if known else decide(self._background(pipe, topic, marks, now))
+
+        return self._once(topic, choose, lambda change: {entry_id: f"{change.story.id} {edition}".rstrip()})
+
+    def reread(
+        self, topic: str, entry_id: str, edition: str, now: datetime, decide: Callable[[Story, Background], Change]
+    ) -> Change | None:
         """Let `decide` put this edition of the entry in the place of the one that its story holds.
 
         None when it stands there already, or when the entry was never assigned.
         """
 
-        def choose(mark: str) -> Change | None:
-            story_id, _, held = mark.partition(" ")
-            stored = self.redis.get(keys.story(story_id)) if story_id and held != edition else None
-            return decide(Story.model_validate_json(stored)) if stored else None
+        def choose(pipe: Pipeline) -> Change | None:
+            story_id, _, held = _text(pipe.get(keys.entry_story(topic, entry_id))).partition(" ")
+            story = self._current(pipe, story_id) if story_id and held != edition else None
+            return decide(story, self._background(pipe, topic, Marks(), now)) if story else None
 
-        return self._once(topic, entry_id, edition, choose)
+        return self._once(topic, choose, lambda change: {entry_id: f"{change.story.id} {edition}"})
 
-    def _once(self, topic: str, entry_id: str, edition: str, choose: Callable[[str], Change | None]) -> Change | None:
-        """Store what `choose` says to the entry's mark (empty: none), if anything.
+    def change(self, topic: str, story_ids: Sequence[str], decide: Callable[[Sequence[Story]], Change]) -> Change:
+        """Let `decide` change these stories, in the order asked for; those that are not there are left out."""
+
+        def choose(pipe: Pipeline) -> Change:
+            return decide(_read(pipe.mget(_story_keys(story_ids))))
+
+        changed = self._once(topic, choose, lambda _: {})
+        assert changed is not None
+        return changed
+
+    def _once(
+        self,
+        topic: str,
+        choose: Callable[[Pipeline], Change | None],
+        entries: Callable[[Change], Mapping[str, str]],
+    ) -> Change | None:
+        """Store what `choose` says, if anything, and of which story the `entries` are.
 
         One optimistic transaction on the topic: when another entry was assigned meanwhile, `choose` is asked again.
         """
@@ -73,34 +105,134 @@ class StoryStore:
                 pipe.watch(  # type: ignore[no-untyped-call]  # redis-py has not typed it
                     keys.topic_assignments(topic)
                 )
-                change = choose(_text(pipe.get(keys.entry_story(topic, entry_id))))
+                change = choose(pipe)
                 if change:
+                    moved = self._moved(pipe, topic, change)
+                    surplus = self._surplus(pipe, topic)
                     pipe.multi()
-                    self._write(pipe, topic, entry_id, edition, change)
+                    pipe.incr(keys.topic_assignments(topic))
+                    for each in (change, *change.also):
+                        self._write(pipe, topic, each)
+                    for entry_id, mark in {**moved, **entries(change)}.items():
+                        pipe.set(keys.entry_story(topic, entry_id), mark, ex=self.retention_seconds)
+                        if change.wants_text:
+                            moment = change.story.updated_at.timestamp()
+                            pipe.execute_command(*page_command(entry_id, moment))  # type: ignore[no-untyped-call]
+                    self._drop(pipe, topic, surplus)
                     pipe.execute()
                 return change
 
-    def _live(self, topic: str, now: datetime) -> list[Story]:
-        since = (now - timedelta(seconds=self.window_seconds)).timestamp()
-        ids = self.redis.zrange(keys.topic_stories(topic), since, "+inf", byscore=True)
-        stored = self.redis.mget(_story_keys(ids)) if ids else []
-        return [Story.model_validate_json(text) for text in stored if text]
+    # What an entry may belong to
 
-    def _write(self, pipe: Redis, topic: str, entry_id: str, edition: str, change: Change) -> None:
-        story = change.story
-        moment = story.updated_at.timestamp()
-        pipe.incr(keys.topic_assignments(topic))
-        pipe.set(keys.story(story.id), story.model_dump_json(), ex=self.retention_seconds)
-        mark = f"{story.id} {edition}".rstrip()
-        pipe.set(keys.entry_story(topic, entry_id), mark, ex=self.retention_seconds)
-        pipe.zadd(keys.topic_stories(topic), {story.id: moment})
-        pipe.zremrangebyscore(keys.topic_stories(topic), "-inf", moment - self.retention_seconds)
-        pipe.zadd(keys.stories(), {story.id: moment})
-        pipe.zremrangebyscore(keys.stories(), "-inf", moment - self.retention_seconds)
+    def _background(self, pipe: Pipeline, topic: str, marks: Marks, now: datetime) -> Background:
+        """Two round trips and one for the stories, however many there are."""
+        since = (now - timedelta(seconds=self.window_seconds)).timestamp()
+        same = [keys.topic_identity(topic, identity) for identity in marks.identities]
+        named, live, figures, *counts = _together(
+            self.redis,
+            ("MGET", *same) if same else ("ECHO", ""),
+            ("ZCOUNT", keys.topic_stories(topic), since, "+inf"),
+            ("ZRANGE", keys.topic_figures(topic), 0, -1),
+            *(("ZCARD", keys.topic_term(topic, term)) for term in marks.terms),
+        )
+        holding = dict(zip(marks.terms, counts, strict=True))
+        told = _first_told(map(_text, figures))
+        near = self._near(topic, holding, live, since)
+        first = [_text(story_id) for story_id in named if story_id] if same else []
+        told_before = [told[figure] for figure in marks.figures if figure in told]
+        ids = list(dict.fromkeys([*first, *near, *told_before]))
+        found = _read(pipe.mget(_story_keys(ids))) if ids else []
+        stories = {story.id: story for story in (self._followed(pipe, story) for story in found)}
+        return Background(list(stories.values()), live, holding, told)
+
+    def _near(self, topic: str, holding: Mapping[str, int], live: int, since: float) -> list[str]:
+        held = [term for term, count in holding.items() if count]
+        if not held:
+            return []
+        postings = _together(
+            self.redis,
+            *(
+                ("ZRANGE", keys.topic_term(topic, term), "+inf", since, "BYSCORE", "REV", "LIMIT", 0, POSTINGS)
+                for term in held
+            ),
+        )
+        found = {term: [_text(story_id) for story_id in ids] for term, ids in zip(held, postings, strict=True)}
+        return nearest(found, holding, live)
+
+    def _current(self, pipe: Pipeline, story_id: str) -> Story | None:
+        found = _read([pipe.get(keys.story(story_id))])
+        return self._followed(pipe, found[0]) if found else None
+
+    @staticmethod
+    def _followed(pipe: Pipeline, story: Story) -> Story:
+        """The story that has taken over this one's articles."""
+        met = {story.id}
+        while story.merged_into and story.merged_into not in met:
+            met.add(story.merged_into)
+            into = _read([pipe.get(keys.story(story.merged_into))])
+            if not into:
+                break
+            story = into[0]
+        return story
+
+    # What a decision changes
+
+    def _moved(self, pipe: Pipeline, topic: str, change: Change) -> dict[str, str]:
+        """Entry → its new mark, with the edition that it was read in."""
+        moves = [(entry_id, each.story.id) for each in (change, *change.also) for entry_id in each.moved]
+        marks = pipe.mget([keys.entry_story(topic, entry_id) for entry_id, _ in moves]) if moves else []
+        return {
+            entry_id: f"{story_id} {_text(mark).partition(' ')[2]}".rstrip()
+            for (entry_id, story_id), mark in zip(moves, marks, strict=True)
+        }
+
+    def _write(self, pipe: Pipeline, topic: str, change: Change) -> None:
+        story, moment = change.story, change.story.updated_at.timestamp()
+        pipe.set(keys.story(story.id), story.model_dump_json(exclude_defaults=True), ex=self.retention_seconds)
+        for index in (keys.topic_stories(topic), keys.stories()):
+            if story.merged_into:
+                pipe.zrem(index, story.id)
+            else:
+                pipe.zadd(index, {story.id: moment})
+            pipe.zremrangebyscore(index, "-inf", moment - self.retention_seconds)
+        self._index(pipe, topic, change, moment)
+        if change.rung:
+            rung = {f"{figure} {story.id}": moment for figure in change.rung}
+            pipe.zadd(keys.topic_figures(topic), rung, nx=True)
+            pipe.zremrangebyrank(keys.topic_figures(topic), 0, -FIGURES_KEPT - 1)
         if change.alert:
             pipe.xadd(keys.alerts(), {"alert": change.alert.model_dump_json()}, maxlen=ALERTS_KEPT, approximate=True)
-        if change.wants_text:
-            pipe.execute_command(*page_command(entry_id, moment))  # type: ignore[no-untyped-call]
+
+    def _index(self, pipe: Pipeline, topic: str, change: Change, moment: float) -> None:
+        for identity in change.marks.identities:
+            pipe.set(keys.topic_identity(topic, identity), change.story.id, ex=self.retention_seconds)
+        for term in change.lost:
+            pipe.zrem(keys.topic_term(topic, term), change.story.id)
+        for term in change.marks.terms:
+            key = keys.topic_term(topic, term)
+            pipe.zadd(key, {change.story.id: moment})
+            pipe.zremrangebyscore(key, "-inf", moment - self.window_seconds)
+            pipe.expire(key, int(self.window_seconds) + 1)
+
+    def _surplus(self, pipe: Pipeline, topic: str) -> list[str]:
+        oldest: Any = pipe.zrange(keys.topic_stories(topic), 0, -self.most - 1)
+        return [_text(story_id) for story_id in oldest]
+
+    @staticmethod
+    def _drop(pipe: Pipeline, topic: str, story_ids: Sequence[str]) -> None:
+        for story_id in story_ids:
+            pipe.delete(keys.story(story_id))
+            pipe.zrem(keys.topic_stories(topic), story_id)
+            pipe.zrem(keys.stories(), story_id)
+
+
+def nearest(postings: Mapping[str, Sequence[str]], holding: Mapping[str, int], live: int) -> list[str]:
+    """The stories that share most with an entry, terms weighted by their inverse document frequency."""
+    shared = Counter[str]()
+    for term, ids in postings.items():
+        weight = ln(1 + (live + 1) / (holding[term] + 1))
+        shared.update(dict.fromkeys(ids, weight))
+    return [story_id for story_id, _ in shared.most_common(CANDIDATES)]
 
 
 class StoryReader:
@@ -116,14 +248,43 @@ class StoryReader:
     async def newest(self, n: int, *, topic: str | None = None) -> list[Story]:
         """Newest first, of one topic or of all."""
         index = keys.stories() if topic is None else keys.topic_stories(topic)
-        ids = await self.redis.zrange(index, 0, n - 1, desc=True)
-        stored = await self.redis.mget(_story_keys(ids)) if ids else []
+        ids: Any = await self.redis.zrange(index, 0, n - 1, desc=True)
+        stored = await self.redis.mget(_story_keys(map(_text, ids))) if ids else []
         return [Story.model_validate_json(text) for text in stored if text]
+
+
+def _first_told(figures: Iterable[str]) -> dict[str, str]:
+    """Figure → the story in which it rang first, from pairs of the two in the order of their ringing."""
+    told: dict[str, str] = {}
+    for figure, _, story_id in (pair.partition(" ") for pair in figures):
+        told.setdefault(figure, story_id)
+    return told
+
+
+def _together(redis: Redis, *commands: tuple[object, ...]) -> Any:
+    """The answers, in one round trip: a pipeline that watches would send each command by itself."""
+    with redis.pipeline(transaction=False) as beside:
+        for command in commands:
+            beside.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
+        return beside.execute()
+
+
+def _read(stored: Iterable[bytes | str | None]) -> list[Story]:
+    return [story for text in stored if text and (story := _story(text))]
+
+
+def _story(text: bytes | str) -> Story | None:
+    try:
+        return Story.model_validate_json(text)
+    except ValidationError as error:
+        # Written by another version. Without it nothing is lost but what it could have said.
+        log.error("story.unreadable", text=_text(text)[:80], error=repr(error)[:300])
+        return None
 
 
 def _text(stored: bytes | str | None) -> str:
     return stored if isinstance(stored, str) else (stored or b"").decode()
 
 
-def _story_keys(ids: Any) -> list[str]:  # redis-py types an answer as all that any option could make of it
-    return [keys.story(story_id.decode()) for story_id in ids]
+def _story_keys(ids: Iterable[str]) -> list[str]:
+    return [keys.story(story_id) for story_id in ids]

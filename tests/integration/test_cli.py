@@ -18,12 +18,13 @@ from redis import Redis
 from services.cli.__main__ import main
 from shared import keys
 from shared.config.feeds import load_feeds
+from shared.models.change import Change, Marks
 from shared.models.feed import FeedHealth, PollRecord
-from shared.models.story import Alert, Relation, Story
+from shared.models.story import Alert, Decision, Story
 from shared.queue import JobQueue
 from shared.store.entries import EntryStore
 from shared.store.feeds import FeedStore
-from shared.store.stories import Change, StoryStore
+from shared.store.stories import StoryStore
 from tests.factories import NOON, after, alert, article, entry, feed, feed_state, story
 from tests.stores import run_sync
 
@@ -90,12 +91,15 @@ def ring(redis: Redis, *, title: str = WITHDRAWAL, number: int = 0) -> tuple[Sto
     """A story as a classifier stores it, told by two outlets, with its alert."""
     first = article(entry(title=title, source="Reuters", feed_name="Reuters"))
     copy = article(
-        entry(title=f"{title} (copy)", source="Укрінформ", language="uk"), relation=Relation.COPY, reason="same words"
+        entry(title=f"{title} (copy)", source="Укрінформ", language="uk"),
+        decision=Decision.COPY,
+        reason="same words",
+        derived_from="Reuters",
     )
     told = story(id=f"story{number}", title=title, articles=(first, copy), updated_at=after(number))
     rung = alert(told)
     stories = StoryStore(redis, window_seconds=3600, retention_seconds=3600)
-    stories.assign(told.topic, first.entry_id, NOON, lambda _live: Change(told, rung))
+    stories.assign(told.topic, first.entry_id, Marks(), NOON, lambda _: Change(told, rung))
     return told, rung
 
 
@@ -290,10 +294,10 @@ def test_an_alert_outlives_its_story(online: Run, sync_redis: Redis) -> None:
 def test_a_story_is_shown_with_the_reason_of_every_article(online: Run, sync_redis: Redis) -> None:
     told, _ = ring(sync_redis)
     ran = online("stories", "show", told.id)
-    assert f"first  Reuters (en): {WITHDRAWAL}\n  reason   opened\n" in ran.out
+    assert f"new  Reuters (en): {WITHDRAWAL}\n  reason   opened\n" in ran.out
     assert f"copy  Укрінформ (uk): {WITHDRAWAL} (copy)\n  reason   same words\n" in ran.out
     shown = online("stories", "show", told.id, "--json").json
-    assert [found["relation"] for found in shown["articles"]] == ["first", "copy"]
+    assert [found["decision"] for found in shown["articles"]] == ["new", "copy"]
     assert told.id in online("stories", "list").out
 
 

@@ -24,13 +24,14 @@ from services.gateway.app import create_app
 from services.gateway.wiring import is_loopback, listening, opened
 from shared import keys
 from shared.errors import ConfigError
+from shared.models.change import Change, Marks
 from shared.models.feed import FeedHealth
-from shared.models.story import Relation, Story
+from shared.models.story import Decision, Story
 from shared.queue import DeadLetter, JobQueue
 from shared.store.deliveries import DUE_DELIVERIES
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
-from shared.store.stories import Change, StoryStore
+from shared.store.stories import StoryStore
 from tests.factories import NOON, after, alert, article, entry, feed, feed_state, story
 from tests.stores import enqueue, run
 
@@ -56,7 +57,7 @@ async def gateway(redis_url: str, redis: Redis) -> AsyncIterator[httpx.AsyncClie
 def store(redis: SyncRedis, told: Story) -> None:
     stories = StoryStore(redis, window_seconds=1e6, retention_seconds=3600)
     change = Change(told, alert(told) if told.revisions else None)
-    assert stories.assign(told.topic, told.articles[0].entry_id, told.updated_at, lambda live: change)
+    assert stories.assign(told.topic, told.articles[0].entry_id, Marks(), told.updated_at, lambda _: change)
 
 
 def story_at(seconds: float, **over: object) -> Story:
@@ -113,13 +114,13 @@ async def test_a_limit_counts_the_stories_of_the_topic_only(gateway: httpx.Async
 async def test_a_story_is_shown_in_full_but_for_its_fingerprints(
     gateway: httpx.AsyncClient, sync_redis: SyncRedis
 ) -> None:
-    told = story(articles=(article(), article(entry(title="again"), relation=Relation.COPY, reason="same wording")))
+    told = story(articles=(article(), article(entry(title="again"), decision=Decision.COPY, reason="same wording")))
     store(sync_redis, told)
     shown = (await gateway.get(f"/v1/stories/{told.id}")).json()
     assert shown["revision"] == 1
     assert shown["sources"] == ["Example News"]
-    assert [(each["relation"], each["reason"]) for each in shown["articles"]] == [
-        ("first", "opened"),
+    assert [(each["decision"], each["reason"]) for each in shown["articles"]] == [
+        ("new", "opened"),
         ("copy", "same wording"),
     ]
     assert not any("fingerprint" in each for each in shown["articles"])
@@ -225,7 +226,7 @@ async def test_the_page_tells_stories_in_their_languages_and_links_to_what_exist
     page = html.fromstring((await gateway.get("/")).text)
     (link,) = page.xpath("//li//a[@href='https://news.example/" + told.articles[0].entry_id + "']")
     assert link.xpath("string(span[@lang='uk'])") == "Військові КНДР"
-    assert "first: opened" in page.xpath("string(//li)")
+    assert "new: opened" in page.xpath("string(//li)")
     for local in page.xpath("//a[starts-with(@href, '/')]/@href"):
         assert (await gateway.get(local)).status_code == 200, local
 

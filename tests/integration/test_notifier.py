@@ -22,12 +22,13 @@ from services.notifier.plan import Timing
 from services.notifier.wiring import endpoints
 from shared import keys
 from shared.http import GuardedClient
+from shared.models.change import Change, Marks
 from shared.models.story import AlertType, Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope, JournalChannel, Subscription
 from shared.store.alerts import GROUP, AlertStream
 from shared.store.deliveries import DUE_DELIVERIES, DeliveryStore
 from shared.store.due import DueSet
-from shared.store.stories import Change, StoryReader, StoryStore
+from shared.store.stories import StoryReader, StoryStore
 from tests.factories import SECRET, alert, make_id, revision, story, subscription, webhook
 from tests.servers import HANG, Answer, Request, loopback_client, serving, until
 
@@ -58,7 +59,7 @@ class House:
     def tell(self, told: Story) -> Story:
         """The story as the classifier writes it, with the alert of its newest revision."""
         change = Change(told, alert(told))
-        self.stories.assign(told.topic, make_id(next(self.entries)), datetime.now(UTC), lambda _: change)
+        self.stories.assign(told.topic, make_id(next(self.entries)), Marks(), datetime.now(UTC), lambda _: change)
         return told
 
     def notifier(self, *subscriptions: Subscription, pacing: Pacing = AT_ONCE, name: str = "n1") -> Notifier:

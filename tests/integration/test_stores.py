@@ -9,6 +9,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from shared import keys
+from shared.models.change import Background, Change, Marks
 from shared.models.feed import Feed
 from shared.models.story import Story
 from shared.models.subscription import DeliveryStatus
@@ -18,7 +19,7 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
 from shared.store.pages import DUE_PAGES
-from shared.store.stories import Change, StoryReader, StoryStore
+from shared.store.stories import StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
 from tests.stores import run, run_sync, stand
 
@@ -31,15 +32,17 @@ def stories(sync_redis: SyncRedis) -> StoryStore:
     return StoryStore(sync_redis, window_seconds=WINDOW, retention_seconds=RETENTION)
 
 
-def extended(live: list[Story], title: str) -> Change:
+def extended(live: Sequence[Story], title: str) -> Change:
     """One story that takes in everything."""
     new = article(entry(title=title))
     if not live:
-        return Change(story(articles=(new,)), alert(story()))
-    return Change(live[0].model_copy(update={"articles": (*live[0].articles, new)}), None)
+        return Change(story(articles=(new,)), alert(story()), MARKS)
+    return Change(live[0].model_copy(update={"articles": (*live[0].articles, new)}), None, MARKS)
 
 
 # Stories.
+
+MARKS = Marks(terms=("event:withdrawal",))
 
 
 def test_two_who_assign_to_one_topic_at_once_lose_no_article(redis_url: str, sync_redis: SyncRedis) -> None:
@@ -51,7 +54,7 @@ def test_two_who_assign_to_one_topic_at_once_lose_no_article(redis_url: str, syn
             start.wait()
             for number in range(50):
                 title = f"{prefix}{number}"
-                store.assign(TOPIC, title, NOON, lambda live, title=title: extended(list(live), title))  # type: ignore[misc]
+                store.assign(TOPIC, title, MARKS, NOON, lambda known, title=title: extended(known.stories, title))  # type: ignore[misc]
 
     threads = [threading.Thread(target=assign, args=(prefix,)) for prefix in "ab"]
     for thread in threads:
@@ -68,29 +71,29 @@ def test_two_who_assign_to_one_topic_at_once_lose_no_article(redis_url: str, syn
 def test_decide_is_asked_again_when_another_was_assigned_meanwhile(redis_url: str, stories: StoryStore) -> None:
     asked: list[int] = []
 
-    def decide(live: list[Story]) -> Change:
-        asked.append(len(live))
+    def decide(known: Background) -> Change:
+        asked.append(len(known.stories))
         if len(asked) == 1:
             with SyncRedis.from_url(redis_url) as redis:
                 other = StoryStore(redis, window_seconds=WINDOW, retention_seconds=RETENTION)
-                other.assign(TOPIC, "other", NOON, lambda _: Change(story(), None))
+                other.assign(TOPIC, "other", MARKS, NOON, lambda _: Change(story(), None, MARKS))
         return Change(story(id="mine"), None)
 
-    assert stories.assign(TOPIC, "mine", NOON, lambda live: decide(list(live))) is not None
+    assert stories.assign(TOPIC, "mine", MARKS, NOON, decide) is not None
     assert asked == [0, 1]
 
 
 def test_an_entry_is_assigned_to_a_topic_once(stories: StoryStore, sync_redis: SyncRedis) -> None:
     change = Change(story(), alert())
-    assert stories.assign(TOPIC, "e1", NOON, lambda _: change) == change
-    assert stories.assign(TOPIC, "e1", NOON, lambda _: pytest.fail("it is decided already")) is None
+    assert stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: change) == change
+    assert stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: pytest.fail("it is decided already")) is None
     assert sync_redis.xlen(keys.alerts()) == 1
-    assert stories.assign("other-topic", "e1", NOON, lambda _: change) == change
+    assert stories.assign("other-topic", "e1", MARKS, NOON, lambda _: change) == change
 
 
 def test_a_story_and_its_alert_are_written_in_one_transaction(stories: StoryStore, sync_redis: SyncRedis) -> None:
     with sync_redis.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis-py has not typed it
-        stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(), alert()))
+        stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(), alert()))
         commands: list[str] = []
         while "EXEC" not in commands:
             commands.append(str(monitor.next_command()["command"]).split()[0])
@@ -103,29 +106,29 @@ def test_an_entry_is_read_anew_once_for_each_of_its_texts(stories: StoryStore) -
     held, better = story(), story(title="With its text")
     asked: list[Story] = []
 
-    def decide(told: Story) -> Change:
+    def decide(told: Story, _: Background) -> Change:
         asked.append(told)
         return Change(better, None)
 
-    assert stories.reread(TOPIC, "e1", "text", decide) is None
-    stories.assign(TOPIC, "e1", NOON, lambda _: Change(held, None))
+    assert stories.reread(TOPIC, "e1", "text", NOON, decide) is None
+    stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(held, None))
     for edition in ("text", "text", "another", "another"):
-        stories.reread(TOPIC, "e1", edition, decide)
+        stories.reread(TOPIC, "e1", edition, NOON, decide)
     assert asked == [held, better]
 
 
 def test_an_entry_that_came_with_its_text_is_not_read_anew_for_that(stories: StoryStore) -> None:
-    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(), None), edition="text")
-    assert stories.reread(TOPIC, "e1", "text", lambda _: pytest.fail("it is read already")) is None
+    stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(), None), edition="text")
+    assert stories.reread(TOPIC, "e1", "text", NOON, lambda *_: pytest.fail("it is read already")) is None
 
 
 async def test_a_page_is_wanted_in_the_transaction_that_assigns_its_entry(
     stories: StoryStore, redis: Redis, sync_redis: SyncRedis
 ) -> None:
     pages = DueSet(redis, DUE_PAGES)
-    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(), None))
+    stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(), None))
     assert await pages.members() == set()
-    stories.assign(TOPIC, "e2", NOON, lambda _: Change(story(), None, wants_text=True))
+    stories.assign(TOPIC, "e2", MARKS, NOON, lambda _: Change(story(), None, wants_text=True))
     (lease,) = await pages.claim(9, 30)
     assert (lease.member, lease.due_at) == ("e2", story().updated_at.timestamp())
 
@@ -135,34 +138,34 @@ def test_a_decision_that_fails_writes_nothing(stories: StoryStore, sync_redis: S
         raise LookupError("no decision")
 
     with pytest.raises(LookupError):
-        stories.assign(TOPIC, "e1", NOON, decide)
+        stories.assign(TOPIC, "e1", MARKS, NOON, decide)
     assert sync_redis.keys("*") == []
 
 
 def test_a_story_takes_in_articles_within_the_window_only(stories: StoryStore) -> None:
-    late = Change(story(id="late", updated_at=after(WINDOW)), None)
+    late = Change(story(id="late", updated_at=after(WINDOW)), None, MARKS)
 
     def live_at(seconds: float) -> list[str]:
         seen: list[str] = []
 
-        def decide(live: Sequence[Story]) -> Change:
-            seen.extend(told.id for told in live)
+        def decide(known: Background) -> Change:
+            seen.extend(told.id for told in known.stories)
             return late
 
-        stories.assign(TOPIC, f"e{seconds}", after(seconds), decide)
+        stories.assign(TOPIC, f"e{seconds}", MARKS, after(seconds), decide)
         return seen
 
-    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(id="early"), None))
+    stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(id="early"), None, MARKS))
     assert live_at(WINDOW) == ["early"]
     assert live_at(WINDOW + 1) == ["late"]
 
 
 def test_what_is_kept_of_a_story_ends_with_it(stories: StoryStore, sync_redis: SyncRedis) -> None:
-    stories.assign(TOPIC, "e1", NOON, lambda _: Change(story(id="early"), None))
+    stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(id="early"), None))
     assert 0 < sync_redis.ttl(keys.story("early")) <= RETENTION
     assert 0 < sync_redis.ttl(keys.entry_story(TOPIC, "e1")) <= RETENTION
     late = story(id="late", updated_at=after(RETENTION + 1))
-    stories.assign(TOPIC, "e2", NOON, lambda _: Change(late, None))
+    stories.assign(TOPIC, "e2", MARKS, NOON, lambda _: Change(late, None))
     assert sync_redis.zrange(keys.stories(), 0, -1) == [b"late"]
     assert sync_redis.zrange(keys.topic_stories(TOPIC), 0, -1) == [b"late"]
 
@@ -170,7 +173,7 @@ def test_what_is_kept_of_a_story_ends_with_it(stories: StoryStore, sync_redis: S
 async def test_stories_are_read_newest_first_of_one_topic_or_all(redis: Redis, stories: StoryStore) -> None:
     for number, topic in enumerate(["a", "b", "a"]):
         told = story(id=f"s{number}", topic=topic, updated_at=after(number))
-        stories.assign(topic, f"e{number}", NOON, lambda _, told=told: Change(told, None))  # type: ignore[misc]
+        stories.assign(topic, f"e{number}", MARKS, NOON, lambda _, told=told: Change(told, None))  # type: ignore[misc]
     reader = StoryReader(redis)
     assert [told.id for told in await reader.newest(2)] == ["s2", "s1"]
     assert [told.id for told in await reader.newest(9, topic="a")] == ["s2", "s0"]

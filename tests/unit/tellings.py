@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.classifier.alerting import Ring, Silent, decide
-from services.classifier.cluster import assign, fingerprint
+from services.classifier.cluster import assign
+from services.classifier.fingerprint import fingerprint
+from services.classifier.likeness import Corpus
 from services.classifier.story import extend, open_story, revise
 from shared.models.entry import Entry
 from shared.models.story import Story
@@ -37,10 +39,10 @@ def figure(told: Entry, words: str, role: str, value: float, **over: object) -> 
 def take(told: Telling, stories: Sequence[Story], now: datetime) -> tuple[Story, Ring | Silent]:
     """What the shell does with one relevant entry: the story as it is to be stored, and the decision."""
     printed = fingerprint(*told)
-    assignment = assign(told[0], printed, stories, now)
+    assignment = assign(told[0], printed, stories, Corpus(len(stories)), now)
     before = next((story for story in stories if story.id == assignment.story_id), None)
-    after = extend(before, *told, printed, assignment, now) if before else open_story(*told, printed, now)
-    decision = decide(before, after, now)
+    after = extend(before, *told, printed, assignment, now) if before else open_story(*told, printed, assignment, now)
+    decision = decide(before, after, told[0].id, now)
     return (revise(after, decision, now) if isinstance(decision, Ring) else after), decision
 
 

@@ -3,10 +3,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.classifier.alerting import Reason, Ring, Silent, decide
-from services.classifier.cluster import Assignment, fingerprint
+from services.classifier.cluster import Assignment
+from services.classifier.fingerprint import fingerprint
 from services.classifier.story import extend, reread, revise
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Relation, Story
+from shared.models.story import AlertType, Decision, Story
 from shared.models.topic import Certainty, Claim, Severity, TopicMatch
 from tests.factories import NOON, match
 from tests.unit.tellings import figure, opened, says, take, told_by
@@ -26,12 +27,13 @@ def joined(
     told: Entry,
     verdict: TopicMatch,
     now: datetime = SETTLED,
-    relation: Relation = Relation.INDEPENDENT,
+    decision: Decision = Decision.SAME_STORY,
 ) -> tuple[Story, Ring | Silent]:
-    assignment = Assignment(story.id, relation, 0.5, "told again")
+    derived_from = story.articles[0].source if decision in (Decision.EXACT, Decision.COPY) else None
+    assignment = Assignment(story.id, decision, 0.5, "told again", derived_from)
     after = extend(story, told, verdict, fingerprint(told, verdict), assignment, now)
-    decision = decide(story, after, now)
-    return (revise(after, decision, now) if isinstance(decision, Ring) else after), decision
+    verdict_ = decide(story, after, told.id, now)
+    return (revise(after, verdict_, now) if isinstance(verdict_, Ring) else after), verdict_
 
 
 def decided(story: Story, told: Entry, *claims: Claim, now: datetime = SETTLED) -> Ring | Silent:
@@ -63,7 +65,7 @@ def test_the_first_fresh_article_announces_a_story_that_began_with_an_old_one() 
     story = opened(old, match())
     fresh = told_by("courier", "Nobody seen at the front")
     assert decided(story, fresh) == Ring(AlertType.CREATED, Reason.NEW_STORY, "first told by herald")
-    _, copied = joined(story, fresh, match(), relation=Relation.COPY)
+    _, copied = joined(story, fresh, match(), decision=Decision.COPY)
     assert copied == Silent(Reason.COPY, "told again")
 
 
@@ -206,16 +208,18 @@ def test_another_event_or_severity_rings_once_when_a_third_source_sees_it(verdic
 def test_a_copy_that_says_nothing_new_is_told_as_a_copy_and_one_that_does_rings() -> None:
     story = known(("4,000", "casualties", 4_000))
     same, changed = count("4,000", "casualties", 4_000), count("5,000", "casualties", 5_000)
-    for relation in (Relation.COPY, Relation.DUPLICATE):
-        _, silent = joined(story, same[0], match(claims=same[1:]), relation=relation)
-        _, ring = joined(story, changed[0], match(claims=changed[1:]), relation=relation)
+    for relation in (Decision.COPY, Decision.EXACT):
+        _, silent = joined(story, same[0], match(claims=same[1:]), decision=relation)
+        _, ring = joined(story, changed[0], match(claims=changed[1:]), decision=relation)
         assert silent == Silent(Reason(relation.value), "told again")
         assert isinstance(ring, Ring)
 
 
 def test_an_entry_that_the_story_has_already_decides_nothing() -> None:
     story = claimed()
-    assert decide(story, story, SETTLED) == Silent(Reason.DUPLICATE, "this entry is in the story already")
+    assert decide(story, story, story.articles[0].entry_id, SETTLED) == Silent(
+        Reason.EXACT, "this entry is in the story already"
+    )
 
 
 # Read anew
@@ -224,7 +228,7 @@ def test_an_entry_that_the_story_has_already_decides_nothing() -> None:
 def anew(story: Story, told: Entry, *claims: Claim, now: datetime = SETTLED, **over: object) -> Ring | Silent:
     told = told.model_copy(update={"text": "The port gives 45 dead, and others speak of 6,000."})
     verdict = match(claims=claims, **over)
-    return decide(story, reread(story, told, verdict, fingerprint(told, verdict), now), now)
+    return decide(story, reread(story, told, verdict, fingerprint(told, verdict), now), told.id, now)
 
 
 def test_an_article_read_anew_that_says_the_same_rings_nothing() -> None:
@@ -238,7 +242,7 @@ def test_a_copy_read_anew_rings_for_what_only_its_page_says() -> None:
     """A copy keeps no fingerprint, so that as an article it may read as before."""
     story = opened(told_by("herald", "Kim's soldiers vanish"), match())
     copy = told_by("courier", "Kim's soldiers vanish again")
-    story, _ = joined(story, copy, match(), relation=Relation.COPY)
+    story, _ = joined(story, copy, match(), decision=Decision.COPY)
     told = copy.model_copy(update={"text": "The port gives 45 dead."})
     decision = anew(story, copy, figure(told, "45", "killed", 45))
     assert decision == Ring(AlertType.UPDATED, Reason.NEW_FIGURE, "killed 45")

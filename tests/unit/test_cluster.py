@@ -2,9 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.classifier.cluster import SAME_STORY_AT, Assignment, assign, fingerprint, position, similarity
+from services.classifier.cluster import Assignment, assign
+from services.classifier.fingerprint import fingerprint, position
+from services.classifier.likeness import WEIGHTS, Corpus, likeness
 from shared.models.entry import Entry
-from shared.models.story import Relation, Story
+from shared.models.story import Decision, Story
 from shared.models.topic import TopicMatch
 from tests.factories import NOON, entry, evidence, match
 from tests.unit.tellings import figure, opened, says, told_by
@@ -17,7 +19,9 @@ BACKGROUND = " Western officials say that 11,000 were deployed. Of these 4,000 a
 
 
 def assigned(told: Entry, *stories: Story, verdict: TopicMatch | None = None) -> Assignment:
-    return assign(told, fingerprint(told, verdict or match()), stories, NOON + timedelta(minutes=1))
+    return assign(
+        told, fingerprint(told, verdict or match()), stories, Corpus(len(stories)), NOON + timedelta(minutes=1)
+    )
 
 
 def test_a_position_is_the_title_the_lead_or_a_later_sentence() -> None:
@@ -29,11 +33,11 @@ def test_a_position_is_the_title_the_lead_or_a_later_sentence() -> None:
 def test_a_term_weighs_by_its_most_prominent_place() -> None:
     told = entry(title="Troops withdrawn", summary="Troops left. 4,000 died there. So it was. Some were at Lgov.")
     claims = (figure(told, "4,000", "killed", 4_000), says(told, "Lgov", place="lgov", region="lgov"))
-    hits = (evidence(concept="troops", start=0, end=6), evidence(concept="troops", start=17, end=23))
-    terms = fingerprint(told, match(evidence=hits, claims=claims)).terms
-    assert terms["concept:troops"] == pytest.approx(1.2 * 0.3)
-    assert terms["figure:killed=4e+03"] == pytest.approx(0.5)
-    assert terms["place:lgov"] == pytest.approx(0.2 * 0.5)
+    hits = (evidence(concept="pause", start=0, end=6), evidence(concept="pause", start=17, end=23))
+    terms = fingerprint(told, match(aspects=hits, claims=claims)).terms
+    assert terms["aspect:pause"] == pytest.approx(1.2)
+    assert terms["figure:4e+03"] == pytest.approx(0.5)
+    assert terms["region:lgov"] == pytest.approx(0.2)
 
 
 def test_only_the_title_and_the_lead_give_figures_and_voices_to_compare() -> None:
@@ -52,13 +56,13 @@ def test_the_fingerprint_of_an_empty_match_and_summary_is_still_one() -> None:
     printed = fingerprint(told, match(evidence=(), event_type=None))
     assert printed.terms == {}
     assert printed.shingles == ()
-    assert similarity(printed, printed) == 0.0
+    assert likeness(printed, printed, Corpus().rarity()).value == 0.0
 
 
 def test_an_entry_that_a_story_has_already_is_a_duplicate() -> None:
     told = told_by("herald", "Troops leave Kursk")
     result = assigned(told, opened(told, match()))
-    assert (result.relation, result.reason) == (Relation.DUPLICATE, "the same entry as herald's")
+    assert (result.decision, result.reason) == (Decision.EXACT, "the same entry as herald's")
 
 
 @pytest.mark.parametrize(
@@ -78,26 +82,26 @@ def test_one_page_in_two_feeds_is_a_duplicate_however_its_address_is_spelt(addre
 def test_pages_that_differ_in_their_query_are_not_one() -> None:
     first = told_by("herald", "Troops leave Kursk", url="https://herald.example/?id=1")
     other = told_by("herald", "Kursk: the soldiers are gone", url="https://herald.example/?id=2")
-    assert assigned(other, opened(first, match())).relation is not Relation.DUPLICATE
+    assert assigned(other, opened(first, match())).decision is not Decision.EXACT
 
 
 @pytest.mark.parametrize("address", ["https://herald.example/", "https://herald.example", "http://[", "nonsense"])
 def test_a_front_page_or_a_broken_address_identifies_nothing(address: str) -> None:
     first = told_by("herald", "Troops leave Kursk", url=address)
     other = told_by("courier", "Kursk: the soldiers are gone", url=address)
-    assert assigned(other, opened(first, match())).relation is Relation.INDEPENDENT
+    assert assigned(other, opened(first, match())).decision is Decision.SAME_STORY
 
 
 def test_titles_without_words_are_not_the_same_text() -> None:
     first, other = told_by("herald", "!!!"), told_by("courier", "???")
-    assert assigned(other, opened(first, match())).relation is not Relation.DUPLICATE
+    assert assigned(other, opened(first, match())).decision is not Decision.EXACT
 
 
-@pytest.mark.parametrize(("guid", "relation"), [("tag:x,2025:1", Relation.DUPLICATE), ("17", Relation.INDEPENDENT)])
-def test_a_guid_is_an_identity_across_feeds_only_when_it_is_global(guid: str, relation: Relation) -> None:
+@pytest.mark.parametrize(("guid", "relation"), [("tag:x,2025:1", Decision.EXACT), ("17", Decision.SAME_STORY)])
+def test_a_guid_is_an_identity_across_feeds_only_when_it_is_global(guid: str, relation: Decision) -> None:
     first = told_by("herald", "Troops leave Kursk", guid=guid)
     other = told_by("courier", "Kursk: the soldiers are gone", guid=guid)
-    assert assigned(other, opened(first, match())).relation is relation
+    assert assigned(other, opened(first, match())).decision is relation
 
 
 def test_the_same_words_in_other_type_are_a_duplicate_even_long_after() -> None:
@@ -110,14 +114,14 @@ def test_a_wire_text_with_another_title_and_dateline_is_a_copy() -> None:
     first = told_by("wire", "North Koreans vanish from the Kursk front", WIRE)
     rerun = told_by("courier", "Kyiv: Kim's men are gone", f"KYIV (Wire) - {WIRE}")
     result = assigned(rerun, opened(first, match()))
-    assert result.relation is Relation.COPY
+    assert result.decision is Decision.COPY
     assert result.similarity >= 0.3
 
 
 def test_headlines_that_resemble_each_other_by_chance_are_no_copies() -> None:
     first = told_by("herald", "Ten North Korean soldiers captured in Kursk")
     other = told_by("courier", "North Korean soldiers captured in Kursk want to go home")
-    assert assigned(other, opened(first, match())).relation is not Relation.COPY
+    assert assigned(other, opened(first, match())).decision is not Decision.COPY
 
 
 def test_a_telling_in_other_words_and_another_language_joins() -> None:
@@ -128,8 +132,8 @@ def test_a_telling_in_other_words_and_another_language_joins() -> None:
     )
     claims = (figure(translated, "1만1천명", "deployed", 11_000), figure(translated, "4천명", "casualties", 4_000))
     result = assigned(translated, opened(first, verdict), verdict=match(claims=claims))
-    assert result.relation is Relation.INDEPENDENT
-    assert result.similarity >= SAME_STORY_AT
+    assert result.decision is Decision.SAME_STORY
+    assert result.similarity >= WEIGHTS.same_story_at
 
 
 def test_the_same_happening_days_later_opens_a_story_of_its_own() -> None:
@@ -137,14 +141,14 @@ def test_the_same_happening_days_later_opens_a_story_of_its_own() -> None:
     for days, joins in ((0.9, True), (3, True), (4.1, False)):
         later = told_by("courier", "Kursk: the soldiers are gone", published=NOON + timedelta(days=days))
         printed = fingerprint(later, match())
-        result = assign(later, printed, [opened(first, match())], NOON + timedelta(days=days))
+        result = assign(later, printed, [opened(first, match())], Corpus(1), NOON + timedelta(days=days))
         assert (result.story_id is not None) is joins, days
 
 
 def test_a_date_in_the_future_is_read_as_now() -> None:
     first = told_by("herald", "Troops leave Kursk")
     dreamt = told_by("courier", "Kursk: the soldiers are gone", published=NOON + timedelta(days=400))
-    assert assigned(dreamt, opened(first, match())).relation is Relation.INDEPENDENT
+    assert assigned(dreamt, opened(first, match())).decision is Decision.SAME_STORY
 
 
 def test_a_background_paragraph_that_all_repeat_joins_nothing() -> None:
@@ -193,8 +197,10 @@ def test_the_nearest_of_several_stories_is_chosen() -> None:
 
 
 def test_a_new_story_names_the_nearest_and_its_score() -> None:
-    taken = opened(told_by("herald", "Two soldiers taken"), match(event_type="capture"))
-    result = assigned(told_by("courier", "The soldiers are gone"), taken)
-    assert result.relation is Relation.FIRST
-    assert result.reason == f"nearest is {taken.id}: {result.similarity:.2f} < 0.40"
-    assert assigned(told_by("courier", "The soldiers are gone")).reason == "nothing like it is live"
+    verdict = match(event_type="capture", aspects=(evidence(concept="pause"),))
+    taken = opened(told_by("herald", "Two soldiers taken"), verdict)
+    told = told_by("courier", "The soldiers are gone")
+    result = assigned(told, taken, verdict=match(aspects=(evidence(concept="pause"),)))
+    assert result.decision is Decision.NEW
+    assert result.reason.startswith(f"nearest is {taken.id}, {result.similarity:.2f} < ")
+    assert assigned(told_by("courier", "The soldiers are gone")).reason == "nothing like it is told"

@@ -49,8 +49,8 @@ def test_the_envelope_is_of_the_newest_revision() -> None:
 
 def test_a_story_is_told_with_its_counts_times_claims_and_articles() -> None:
     first = article(entry(source="A", published=after(-60)))
-    copy = article(entry(title="Copy", source="B"), relation="copy")
-    other = article(entry(title="Other words", source="C", language="uk"), relation="independent")
+    copy = article(entry(title="Copy", source="B"), decision="copy", derived_from="A")
+    other = article(entry(title="Other words", source="C", language="uk"), decision="same_story")
     found = data(story(articles=(first, copy, other), claims=(known(),)))
     assert found["counts"] == {
         "articles": 3,

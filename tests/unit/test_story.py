@@ -4,15 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.classifier.alerting import Reason, Ring
-from services.classifier.cluster import Assignment, fingerprint, position
+from services.classifier.cluster import Assignment
+from services.classifier.fingerprint import fingerprint, position
 from services.classifier.story import extend, open_story, reread, revise, story_id
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Fingerprint, Relation, Story
+from shared.models.story import AlertType, Decision, Fingerprint, Story
 from shared.models.topic import Claim, Severity, Tier, TopicMatch
 from tests.factories import NOON, match
 from tests.unit.tellings import Telling, figure, follow, opened, says, told_by
 
 LATER = NOON + timedelta(minutes=1)
+FIRST = Assignment(None, Decision.NEW, 0.0, "nothing like it is told")
 LEAD = "Ukrainian special forces have met no North Korean soldiers on the Kursk front for three weeks."
 
 
@@ -40,15 +42,16 @@ TELLINGS = (
 )
 
 
-def extended(story: Story, told: Entry, verdict: TopicMatch, relation: Relation = Relation.INDEPENDENT) -> Story:
-    assignment = Assignment(story.id, relation, 0.5, "near enough")
+def extended(story: Story, told: Entry, verdict: TopicMatch, decision: Decision = Decision.SAME_STORY) -> Story:
+    derived_from = story.articles[0].source if decision in (Decision.EXACT, Decision.COPY) else None
+    assignment = Assignment(story.id, decision, 0.5, "near enough", derived_from)
     return extend(story, told, verdict, fingerprint(told, verdict), assignment, LATER)
 
 
 def test_a_story_is_named_by_its_topic_and_first_entry() -> None:
     told, verdict = TELLINGS[0]
-    first = open_story(told, verdict, fingerprint(told, verdict), NOON)
-    again = open_story(told, verdict, fingerprint(told, verdict), LATER)
+    first = open_story(told, verdict, fingerprint(told, verdict), FIRST, NOON)
+    again = open_story(told, verdict, fingerprint(told, verdict), FIRST, LATER)
     assert first.id == again.id == story_id("dprk-kursk", told.id)
     assert first.id != story_id("another", told.id)
     assert (first.id[:3], len(first.id)) == ("st_", 19)
@@ -56,8 +59,8 @@ def test_a_story_is_named_by_its_topic_and_first_entry() -> None:
 
 def test_an_opened_story_has_one_article_and_has_not_rung() -> None:
     told, verdict = TELLINGS[1]
-    story = open_story(told, verdict, fingerprint(told, verdict), NOON)
-    assert [article.relation for article in story.articles] == [Relation.FIRST]
+    story = open_story(told, verdict, fingerprint(told, verdict), FIRST, NOON)
+    assert [article.decision for article in story.articles] == [Decision.NEW]
     assert story.revision == 0
     assert {(claim.sources, claim.entry_id) for claim in story.claims} == {(("wire",), told.id)}
 
@@ -98,15 +101,15 @@ def test_the_first_title_stays_unless_there_was_none() -> None:
 
 
 def test_an_article_that_derives_from_another_is_listed_but_not_compared_again() -> None:
-    story = extended(opened(*TELLINGS[0]), *TELLINGS[1], relation=Relation.COPY)
+    story = extended(opened(*TELLINGS[0]), *TELLINGS[1], decision=Decision.COPY)
     copy = story.articles[1]
-    assert (copy.relation, copy.reason, copy.similarity) == (Relation.COPY, "near enough", 0.5)
+    assert (copy.decision, copy.reason, copy.similarity) == (Decision.COPY, "near enough", 0.5)
     assert copy.fingerprint == Fingerprint(text_hash=fingerprint(*TELLINGS[1]).text_hash)
 
 
 def test_revisions_count_from_one() -> None:
     told, verdict = TELLINGS[0]
-    story = open_story(told, verdict, fingerprint(told, verdict), NOON)
+    story = open_story(told, verdict, fingerprint(told, verdict), FIRST, NOON)
     for number in (1, 2, 3):
         story = revise(story, Ring(AlertType.UPDATED, Reason.FIGURE_CHANGED, "killed 1 → 2"), LATER)
         assert story.revision == number
@@ -156,7 +159,7 @@ def test_an_entry_read_anew_takes_its_own_place_and_how_it_came_there_stays() ->
     assert [article.entry_id for article in after.articles] == [first[0].id, second[0].id]
     assert after.articles[0] is story.articles[0]
     before, now = story.articles[1], after.articles[1]
-    assert (now.relation, now.similarity, now.reason) == (before.relation, before.similarity, before.reason)
+    assert (now.decision, now.similarity, now.reason) == (before.decision, before.similarity, before.reason)
     assert (now.event_type, after.event_type) == ("casualties", story.event_type)
     assert now.fingerprint.text_hash == before.fingerprint.text_hash
 

@@ -83,7 +83,7 @@ def _show(story: Story) -> None:
     show(facts(_facts(story)))
     for article in story.articles:
         say("")
-        say(f"{article.relation.value}  {article.source} ({article.language or 'language unknown'}): {article.title}")
+        say(f"{article.decision.value}  {article.source} ({article.language or 'language unknown'}): {article.title}")
         told = (("reason", article.reason), ("said", moment(article.moment)), ("address", article.url))
         show(facts(told))
 

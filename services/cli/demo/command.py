@@ -205,5 +205,5 @@ def _rung(report: Report) -> Table:
 def _collapsed(story: Story) -> Table:
     table = Table("relation", "language", "outlet", "headline", box=SIMPLE)
     for article in story.articles:
-        table.add_row(article.relation.value, article.language, article.source, article.title)
+        table.add_row(article.decision.value, article.language, article.source, article.title)
     return table

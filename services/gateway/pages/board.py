@@ -69,7 +69,7 @@ def _article(article: ArticleView) -> str:
     title = f"<span{_lang(article.language)}>{escape(article.title)}</span>"
     url = _web_address(article.url)
     linked = f'<a href="{escape(url)}">{title}</a>' if url else title
-    why = f"{article.relation}: {article.reason}"
+    why = f"{article.decision}: {article.reason}"
     moment = _time(article.published or article.seen_at)
     return f"<li>{linked} <small>{escape(article.source)} · {moment} · {escape(why)}</small></li>"
 

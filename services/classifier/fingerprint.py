@@ -1,0 +1,135 @@
+"""What an entry is compared by. Pure.
+
+Background paragraphs are repeated by everybody, so what decides stands in the title and the lead.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from itertools import pairwise
+from zlib import crc32
+
+from services.classifier.text import Span, fold, is_cjk, is_common, is_word, sentence_at, sentences
+from shared.models.entry import Entry
+from shared.models.story import Fingerprint
+from shared.models.topic import TopicMatch
+
+LEAD = 1
+POSITION_WEIGHTS = (1.2, 1.0, 0.5)
+BACKGROUND_WEIGHT = 0.2
+_SHINGLE = 3
+_SKETCH = 128
+_STEM = 6  # letters of a word: the endings of most languages that inflect come after them
+_MOST_WORDS = 40
+_SMALL = 20  # below it a number says little without what it counts
+
+
+def position(entry: Entry, offset: int) -> int:
+    """Where in the entry's text an offset lies: 0 the title, 1 the lead, then the sentences after it."""
+    rest = len(entry.title) + 1
+    return 0 if offset < rest else 1 + sentence_at(_sentences(entry.whole[rest:]), offset - rest)
+
+
+@lru_cache(maxsize=4)
+def _sentences(text: str) -> tuple[Span, ...]:
+    """The same text is asked about again and again, for each statement in it."""
+    return sentences(text)
+
+
+def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
+    """Without a match, by its words alone."""
+    words = _words(_title_and_lead(entry))
+    told = " ".join(words)
+    upfront = [claim for claim in match.claims if position(entry, claim.start) <= LEAD] if match else []
+    figures: dict[str, set[float]] = {}
+    for claim in upfront:
+        if claim.value is not None:
+            figures.setdefault(claim.role or "", set()).add(claim.value)
+    return Fingerprint(
+        terms=_terms(entry, match) if match else {},
+        figures={role: tuple(sorted(values)) for role, values in figures.items()},
+        voices=_sorted(claim.attribution for claim in upfront),
+        classes=_sorted(claim.attribution_class for claim in upfront),
+        language=_spoken(entry, match),
+        words=_stems(entry, match),
+        shingles=_sketch(words),
+        text_hash=sha256(told.encode()).hexdigest()[:16] if told else "",
+    )
+
+
+def figure_term(role: str | None, value: float) -> str:
+    """Two digits of it; small numbers with what they count."""
+    return f"figure:{role}={value:.2g}" if value < _SMALL else f"figure:{value:.2g}"
+
+
+def _sorted(names: Iterator[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({name for name in names if name}))
+
+
+def _spoken(entry: Entry, match: TopicMatch | None) -> str | None:
+    language = (match.language if match else None) or entry.language
+    return language.split("-")[0] if language else None
+
+
+def _title_and_lead(entry: Entry) -> str:
+    spans = sentences(entry.summary)[:LEAD]
+    lead = entry.summary[: spans[-1][1]] if spans else ""
+    return f"{entry.title}\n{lead}"
+
+
+def _words(text: str) -> list[str]:
+    """Folded, so that punctuation and markup make no difference. In scripts without spaces between words each
+    character stands for one."""
+    folded = fold(text).text
+    return "".join(f" {char} " if is_cjk(char) else char if is_word(char) else " " for char in folded).split()
+
+
+def _stems(entry: Entry, match: TopicMatch | None) -> tuple[str, ...]:
+    """Of the title and the lead, without what the topic looks for: all its articles say that. Of scripts without
+    spaces, pairs of characters."""
+    text = _title_and_lead(entry)
+    language = _spoken(entry, match) or ""
+    for hit in match.evidence if match else ():
+        if hit.end <= len(text):
+            text = text[: hit.start] + " " * (hit.end - hit.start) + text[hit.end :]
+    words = _words(text)
+    pairs = [a + b for a, b in pairwise(words) if is_cjk(a[0]) and is_cjk(b[0])]
+    stems = [
+        word[:_STEM]
+        for word in words
+        if not is_cjk(word[0]) and (len(word) > 2 or word.isdigit()) and not is_common(word, language)
+    ]
+    return tuple(dict.fromkeys([*stems, *pairs]))[:_MOST_WORDS]
+
+
+def _sketch(words: Sequence[str]) -> tuple[int, ...]:
+    """The smallest hashes of all 3-word shingles: a bottom-k sketch (Broder 1997), exact for texts this short."""
+    shingles = (" ".join(words[at : at + _SHINGLE]) for at in range(max(1, len(words) - _SHINGLE + 1)))
+    return tuple(sorted({crc32(shingle.encode()) for shingle in shingles if shingle})[:_SKETCH])
+
+
+def _terms(entry: Entry, match: TopicMatch) -> dict[str, float]:
+    """Each term once, at its most prominent place: many mentions are no news."""
+    weights: dict[str, float] = {}
+    for term, at in _statements(entry, match):
+        place = POSITION_WEIGHTS[at] if at < len(POSITION_WEIGHTS) else BACKGROUND_WEIGHT
+        weights[term] = max(weights.get(term, 0.0), place)
+    return weights
+
+
+def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, int]]:
+    if match.event_type:
+        yield f"event:{match.event_type}", LEAD
+    for aspect in match.aspects:
+        yield f"aspect:{aspect.concept}", position(entry, aspect.start)
+    for claim in match.claims:
+        at = position(entry, claim.start)
+        yield f"event:{claim.kind}", at
+        if claim.value is not None:
+            yield figure_term(claim.role, claim.value), at
+        if claim.region:
+            yield f"region:{claim.region}", at
+        if claim.place and claim.place != claim.region:
+            yield f"place:{claim.place}", at
+        if claim.attribution:
+            yield f"voice:{claim.attribution_class or claim.attribution}", at
