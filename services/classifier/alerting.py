@@ -32,6 +32,7 @@ LEAD = 1
 CORROBORATION = 3  # sources: over labelled stories two still agreed by chance, see benchmarks/story_quality.py
 CORRECTION = 3.5
 GROWTH = 1.5
+_SMALL = 20
 
 
 class Reason(StrEnum):
@@ -210,7 +211,8 @@ def _figure(claim: KnownClaim, known: Sequence[KnownClaim], article: Article, ru
     if not told or claim.said_at < max(other.said_at for other in of_role):
         return None
     nearest = min((other.value or 0.0 for other in told), key=lambda held: abs(held - value))
-    if _is_vaguer(claim, nearest) or not (cited or _supersedes(claim, nearest)):
+    grown = any(value > (other.value or 0.0) for other in cited)
+    if _is_vaguer(claim, nearest) or not (grown or _supersedes(claim, nearest)):
         return None
     return News(Reason.FIGURE_CHANGED, f"{_role(claim)} {nearest:,.0f} → {value:,.0f}", corrects=True)
 
@@ -237,6 +239,8 @@ def _supersedes(claim: KnownClaim, known: float) -> bool:
     Further down all is background, and a figure out of proportion counts something else: guns, brigades, a part.
     """
     change = (claim.value or 0.0) / known
+    if change < 1 and claim.value and claim.value < _SMALL:  # "one of the two" is no correction
+        return False
     if claim.position <= LEAD:
         return 1 / CORRECTION <= change <= CORRECTION
     return claim.position == LEAD + 1 and 1 < change <= GROWTH
@@ -262,7 +266,7 @@ def _verdicts(before: Story, after: Story) -> Iterator[News]:
         if new or not (claim.voices or agreeing):
             speaker = f" by {new[0]}" if new else ""
             detail = f"{claim.kind} {claim.certainty}{speaker}"
-            yield News(_VERDICTS[claim.certainty], detail, corrects=True)
+            yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
 
 
 def _replies(before: Story, article: Article) -> Iterator[News]:
@@ -277,7 +281,8 @@ def _replies(before: Story, article: Article) -> Iterator[News]:
     if set(article.voices) <= known and (article.reply is not Reply.CORRECTED or answered):
         return
     sides = ", ".join(voice for voice in article.voices if voice not in known)
-    yield News(_REPLIES[article.reply], f"{article.reply}{f' by {sides}' if sides else ''}", corrects=True)
+    corrects = article.reply is not Reply.CONFIRMED
+    yield News(_REPLIES[article.reply], f"{article.reply}{f' by {sides}' if sides else ''}", corrects=corrects)
 
 
 def _voices(claims: Iterable[KnownClaim]) -> list[str]:

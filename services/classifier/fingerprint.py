@@ -48,8 +48,8 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
     return Fingerprint(
         terms=_terms(entry, match) if match else {},
         figures={role: tuple(sorted(values)) for role, values in figures.items()},
-        voices=_sorted(claim.attribution for claim in upfront),
-        classes=_sorted(claim.attribution_class for claim in upfront),
+        voices=_sorted(claim.attribution for claim in upfront if _speaks(claim, match)),
+        classes=_sorted(claim.attribution_class for claim in upfront if _speaks(claim, match)),
         replies=_replies(match, upfront) if match else False,
         language=_spoken(entry, match),
         words=_stems(entry, match),
@@ -61,6 +61,11 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
 def _replies(match: TopicMatch, upfront: Sequence[Claim]) -> bool:
     verdicts = (Certainty.CONFIRMED, Certainty.DENIED)
     return match.reply is not None or any(claim.certainty in verdicts for claim in upfront)
+
+
+def _speaks(claim: Claim, match: TopicMatch | None) -> bool:
+    """Who is named only further down speaks of the background, even if nobody else is named."""
+    return match is not None and claim.attribution in match.speakers
 
 
 def figure_term(role: str | None, value: float) -> str:
@@ -139,5 +144,5 @@ def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, int]]:
             yield f"region:{claim.region}", at
         if claim.place and claim.place != claim.region:
             yield f"place:{claim.place}", at
-        if claim.attribution:
+        if _speaks(claim, match):
             yield f"voice:{claim.attribution_class or claim.attribution}", at

@@ -41,30 +41,30 @@ class Weights:
     known: float = 0.1
     odds: Mapping[str, float] = field(
         default_factory=lambda: {
-            "shared event": 1.412,
-            "lone event": 0.071,
-            "shared figure": 0.973,
-            "lone figure": -0.152,
-            "lone voice": -0.315,
-            "shared region": 0.299,
-            "lone region": -0.226,
-            "shared place": 0.767,
-            "shared aspect": 1.188,
-            "lone aspect": -0.138,
-            "words": 6.294,
-            "one voice": 0.589,
-            "other side": -1.472,
-            "reply": 0.321,
-            "reply of other side": 0.834,
-            "days to reply": 0.643,
-            "one figure": 0.392,
-            "other figures": -0.336,
-            "days": -2.384,
-            "days after": 0.955,
+            "shared event": 1.643,
+            "lone event": 0.117,
+            "shared figure": 1.058,
+            "lone figure": -0.145,
+            "lone voice": -0.270,
+            "shared region": 0.308,
+            "lone region": -0.149,
+            "shared place": 1.751,
+            "shared aspect": 1.189,
+            "lone aspect": -0.160,
+            "words": 5.314,
+            "one voice": 0.880,
+            "other side": -1.320,
+            "reply": 0.549,
+            "reply of other side": 0.568,
+            "days to reply": 0.528,
+            "one figure": 0.283,
+            "other figures": -0.200,
+            "days": -2.122,
+            "days after": 0.861,
         }
     )
-    bias: float = -0.107
-    same_story_at: float = 0.5
+    bias: float = -0.915
+    same_story_at: float = 0.55
     reply_at: float = 0.4
     related_at: float = 0.2
 

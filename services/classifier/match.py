@@ -23,6 +23,7 @@ _FADE = 0.3
 _LONGEST_FORM = 80
 # Nearly twice the text that is kept of a page; what decides stands in the title and the first sentences.
 MOST_CHARACTERS = 40_000
+_SPOKEN = 2  # sentences after the title; who is named later speaks of the background
 _SHOWN = 100  # hits of evidence
 
 
@@ -84,6 +85,9 @@ class Topic:
             negative=_evidence(text, parts.negative),
             aspects=_evidence(text, [hit for hit in hits if hit.kind is Kind.ASPECT]) if verdict.relevant else (),
             events=tuple(dict.fromkeys(hit.name for hit in parts.events if text.sentence(hit) <= 1)),
+            speakers=tuple(
+                dict.fromkeys(hit.name for hit in hits if hit.kind is Kind.SPEAKER and text.sentence(hit) <= _SPOKEN)
+            ),
             reply=_reply(self.pack.topic, text, hits),
             claims=claims,
         )

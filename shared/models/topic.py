@@ -93,6 +93,9 @@ class TopicMatch(Model):
         tuple[Evidence, ...], Field(description="what the entry tells besides: what tells happenings apart")
     ] = ()
     events: Annotated[tuple[str, ...], Field(description="every event type that title and lead name")] = ()
+    speakers: Annotated[
+        tuple[str, ...], Field(description="who is named in the title and the next two sentences as one who may speak")
+    ] = ()
     reply: Annotated[Reply | None, Field(description="how title or lead answer what somebody said before")] = None
     claims: tuple[Claim, ...] = ()
 
