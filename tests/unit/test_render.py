@@ -90,7 +90,10 @@ def test_a_huge_story_is_still_told_with_its_title() -> None:
         title="Ж" * 20_000,
         summary="Ж" * 20_000,
         revisions=(revision(detail="\x01" * 20_000),),
-        articles=tuple(article(entry(title="\x01" * 9000, url="https://e.example/" + "ж" * 950)) for _ in range(9)),
+        articles=tuple(
+            article(entry(title=f"{letter * 20_000}", summary=letter * 20_000, url="https://e.example/" + "ж" * 950))
+            for letter in "Ж" + "\x01" * 8
+        ),
         claims=(known(place="\x01" * 20_000),) * 20,
     )
     body = render(huge, delivery(), CREATED, NOON).body
