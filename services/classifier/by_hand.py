@@ -41,8 +41,8 @@ def split_off(story_id: str, entry_ids: Collection[str], stories: Sequence[Story
     _live(story)
     if missing := [entry_id for entry_id in entry_ids if not story.has_entry(entry_id)]:
         raise Refused(f"{story_id} has no entry {', '.join(missing)}; `tocsin stories show {story_id}` names them")
-    if len(set(entry_ids)) == len(story.articles):
-        raise Refused(f"these are all the entries of {story_id}: nothing would be left of it")
+    if len(set(entry_ids)) in (0, len(story.articles)):
+        raise Refused(f"name some of the entries of {story_id}, and not all: something must be left of it")
     rest, own = split(story, entry_ids, now, held)
     return _two(story, rest, own, f"split from {story_id}", f"{own.id} is a story of its own now", now)
 
@@ -84,6 +84,8 @@ def _undone_merge(story: Story, other: Story, now: datetime) -> Change:
 
 
 def _undone_split(story: Story, part: Story, now: datetime) -> Change:
+    if part.merged_from:
+        raise Refused(f"{', '.join(part.merged_from)} has been merged into {part.id} since: undo that first")
     together, left = rejoined(story, part, now)
     again = Ring(AlertType.MERGED, Reason.MERGED, f"{part.id} is part of this story again")
     return _swallowed(story, together, part, left, again, now)

@@ -42,7 +42,8 @@ def place(entry: Entry, match: TopicMatch, background: Background, now: datetime
         return extend(story, *given) if story else open_story(*given)
 
     if before and found and other:
-        change = _merging(before, other, found.reason, told, entry.id, background, now)
+        why = f"{entry.feed_name} tells both: {assignment.reason}; {found.reason}"
+        change = _merging(before, other, why, told, entry.id, background, now)
     else:
         change = decided(before, told(before), entry.id, background, now)
     marks = marks_of(entry, print_)

@@ -1,4 +1,4 @@
-"""A store's bookkeeping in memory, for tests of what changes do: the stories, and of which one each entry is."""
+"""A happening that is told in two ways, and a store's bookkeeping in memory: the stories, and whose each entry is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,30 @@ from services.classifier import by_hand
 from services.classifier.telling import place
 from shared.models.change import Background, Change
 from shared.models.story import Alert, Story
-from tests.factories import NOON
-from tests.unit.tellings import Telling
+from tests.factories import NOON, match
+from tests.unit.tellings import Telling, figure, says, told_by
 
 GAP = timedelta(milliseconds=50)
+LEAD = "Ukrainian special forces have met no North Korean soldiers on the Kursk front for three weeks now."
+OTHER_LEAD = "Nobody has seen the men whom Pyongyang lent to Moscow anywhere near Sudzha since the middle of January."
+
+
+def gone(outlet: str, title: str, lead: str, killed: float = 0) -> Telling:
+    told = told_by(outlet, title, f"{lead} So it was told. {killed:,.0f} were killed." if killed else lead)
+    figures = [figure(told, f"{killed:,.0f}", "killed", killed)] if killed else []
+    return told, match(claims=(says(told, title), *figures))
+
+
+ONE = (
+    gone("herald", "Kim's soldiers vanish", LEAD, 300),
+    gone("wire", "Pyongyang's brigades are absent", f"Kyiv says: {LEAD}"),
+)
+OTHER = (
+    gone("courier", "Where are the men of Kim?", OTHER_LEAD, 4_000),
+    gone("mirror", "The vanished brigade", f"Seoul says: {OTHER_LEAD}"),
+    gone("courier", "Where they were last met", "Twenty kilometres from the border lies a wood with empty dugouts."),
+)
+BOTH = gone("sun", "The riddle of Kursk", f"{LEAD[:-1]}; {OTHER_LEAD[0].lower()}{OTHER_LEAD[1:]}")
 
 
 @dataclass
@@ -27,8 +47,8 @@ class Board:
 
     def tell(self, *told: Telling) -> Story:
         """The story into which the last of them came."""
-        for entry, match in told:
-            change = place(entry, match, Background(self.live, len(self.live)), self.now)
+        for entry, verdict in told:
+            change = place(entry, verdict, Background(self.live, len(self.live)), self.now)
             self._keep(change)
             self.holders[entry.id] = change.story.id
         return self.stories[self.holders[told[-1][0].id]]
