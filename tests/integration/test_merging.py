@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -71,12 +72,18 @@ def stored(redis: Redis, story_id: str) -> Story:
     return Story.model_validate_json(redis.get(keys.story(story_id)) or "")
 
 
+def members(redis: Redis, key: str) -> set[str]:
+    found: Any = redis.zrange(key, 0, -1)  # redis-py types an answer as all that any option could make of it
+    return {member.decode() for member in found}
+
+
 def ids(told: Story) -> set[str]:
     return {article.entry_id for article in told.articles}
 
 
 def rings(redis: Redis) -> list[tuple[str, AlertType, int]]:
-    alerts = [Alert.model_validate_json(fields[b"alert"]) for _, fields in redis.xrange(keys.alerts())]  # type: ignore[union-attr]
+    records: Any = redis.xrange(keys.alerts())
+    alerts = [Alert.model_validate_json(fields[b"alert"]) for _, fields in records]
     return [(alert.story_id, alert.type, alert.revision) for alert in alerts if not alert.again]
 
 
@@ -93,11 +100,10 @@ def test_after_a_merge_what_would_have_joined_the_merged_story_joins_the_survivo
     assert tell(store, copy_of(OTHER[0], "star"), 70).id == one.id
     again = tell(store, (OTHER[1][0].model_copy(update={"id": "again", "guid": None}), OTHER[1][1]), 80)
     assert (again.id, again.articles[-1].decision) == (one.id, Decision.EXACT)
-    assert sync_redis.zrange(keys.topic_stories(TOPIC), 0, -1) == [one.id.encode()]
-    assert sync_redis.zrange(keys.stories(), 0, -1) == [one.id.encode()]
-    terms = sync_redis.keys(keys.topic_term(TOPIC, "*"))
+    assert members(sync_redis, keys.topic_stories(TOPIC)) == members(sync_redis, keys.stories()) == {one.id}
+    terms: Any = sync_redis.keys(keys.topic_term(TOPIC, "*"))
     assert terms
-    assert {member for term in terms for member in sync_redis.zrange(term, 0, -1)} == {one.id.encode()}  # type: ignore[union-attr]
+    assert {member for term in terms for member in members(sync_redis, term)} == {one.id}
 
 
 def test_after_a_merge_an_entry_of_the_merged_story_is_read_anew_in_the_survivor(store: StoryStore) -> None:
@@ -116,11 +122,9 @@ def test_after_a_merge_an_entry_of_the_merged_story_is_read_anew_in_the_survivor
 def test_figures_of_a_merged_story_are_the_survivors(store: StoryStore, sync_redis: Redis) -> None:
     one, other = two(store)
     merge(store, one, other)
-    figures = {bytes(figure).decode() for figure in sync_redis.zrange(keys.topic_figures(TOPIC), 0, -1)}  # type: ignore[union-attr]
-    assert figures == {f"killed=3e+02 {one.id}", f"killed=4e+03 {one.id}"}
+    assert members(sync_redis, keys.topic_figures(TOPIC)) == {f"killed=3e+02 {one.id}", f"killed=4e+03 {one.id}"}
     undo(store, other, one)
-    figures = {bytes(figure).decode() for figure in sync_redis.zrange(keys.topic_figures(TOPIC), 0, -1)}  # type: ignore[union-attr]
-    assert figures == {f"killed=3e+02 {one.id}", f"killed=4e+03 {other.id}"}
+    assert members(sync_redis, keys.topic_figures(TOPIC)) == {f"killed=3e+02 {one.id}", f"killed=4e+03 {other.id}"}
 
 
 def test_after_an_undone_merge_each_finds_its_own_again(store: StoryStore, sync_redis: Redis) -> None:
@@ -165,7 +169,7 @@ def test_no_page_is_asked_for_anew_because_its_entry_has_moved(store: StoryStore
     two(store)
     sync_redis.delete(keys.due_times("pages"))
     tell(store, BOTH, 60)
-    assert sync_redis.zrange(keys.due_times("pages"), 0, -1) == [BOTH[0].id.encode()]
+    assert members(sync_redis, keys.due_times("pages")) == {BOTH[0].id}
 
 
 def test_a_mark_keeps_the_edition_that_was_read(store: StoryStore, sync_redis: Redis) -> None:
@@ -202,15 +206,13 @@ def test_nothing_is_lost_when_stories_are_merged_while_four_assign(
         undo(store, other, one)
     for thread in threads:
         thread.join()
-    live = [stored(sync_redis, bytes(name).decode()) for name in sync_redis.zrange(keys.stories(), 0, -1)]  # type: ignore[union-attr]
+    live = [stored(sync_redis, story_id) for story_id in members(sync_redis, keys.stories())]
     assert {told.id for told in live} == ({one.id, other.id} if undone else {one.id})
     stands = {article.entry_id: told.id for told in live for article in told.articles}
     assert sum(len(told.articles) for told in live) == len(stands) == 63
     assert stands.keys() == {told.id for told, _ in (*tellings, ONE[0], *OTHER[:2])}
-    for entry_id, holder in stands.items():
-        mark = sync_redis.get(keys.entry_story(TOPIC, entry_id))
-        assert mark is not None
-        assert bytes(mark).decode() == holder
+    marks = {entry_id: sync_redis.get(keys.entry_story(TOPIC, entry_id)) for entry_id in stands}
+    assert marks == {entry_id: holder.encode() for entry_id, holder in stands.items()}
     numbers = [(story_id, number) for story_id, _, number in rings(sync_redis)]
     assert len(numbers) == len(set(numbers))
     assert len([kind for _, kind, _ in rings(sync_redis) if kind is AlertType.MERGED]) == 1
