@@ -147,7 +147,7 @@ class StoryStore:
         ids = list(dict.fromkeys([*first, *near, *told_before]))
         found = _read(pipe.mget(_story_keys(ids))) if ids else []
         stories = {story.id: story for story in (self._followed(pipe, story) for story in found)}
-        return Background(list(stories.values()), live, holding, told)
+        return Background([story for story in stories.values() if not story.merged_into], live, holding, told)
 
     def _near(self, topic: str, holding: Mapping[str, int], live: int, since: float) -> list[str]:
         held = [term for term, count in holding.items() if count]
@@ -169,7 +169,7 @@ class StoryStore:
 
     @staticmethod
     def _followed(pipe: Pipeline, story: Story) -> Story:
-        """The story that has taken over this one's articles."""
+        """The story that has taken over this one's articles; the last that is there, if that one is not."""
         met = {story.id}
         while story.merged_into and story.merged_into not in met:
             met.add(story.merged_into)

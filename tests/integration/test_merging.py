@@ -153,6 +153,16 @@ def test_after_a_split_new_copies_of_what_has_moved_join_the_new_story(store: St
     assert sync_redis.get(keys.entry_story(TOPIC, OTHER[0][0].id)) == own.id.encode()
 
 
+def test_what_would_have_joined_a_survivor_that_is_not_there_any_more_opens_a_story(
+    store: StoryStore, sync_redis: Redis
+) -> None:
+    one, other = two(store)
+    merge(store, one, other)
+    sync_redis.delete(keys.story(one.id))
+    told = tell(store, copy_of(OTHER[0], "star"), 70)
+    assert (told.merged_into, len(told.articles)) == (None, 1)
+
+
 def test_an_article_that_tells_both_merges_them_in_the_transaction_that_places_it(
     store: StoryStore, sync_redis: Redis
 ) -> None:

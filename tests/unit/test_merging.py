@@ -167,6 +167,18 @@ def test_what_was_withdrawn_meanwhile_comes_back_withdrawn() -> None:
     assert (back.withdrawn, back.decision) == ("410", Decision.NEW)
 
 
+def test_copies_that_are_only_counted_are_handed_over_and_back() -> None:
+    board, one, other = two()
+    board.stories |= {
+        one.id: one.model_copy(update={"unlisted": 3}),
+        other.id: other.model_copy(update={"unlisted": 4}),
+    }
+    board.merge(one, other)
+    assert board.stories[one.id].unlisted == 7
+    board.undo(other)
+    assert [board.stories[each.id].unlisted for each in (one, other)] == [3, 4]
+
+
 def test_to_undo_twice_is_to_undo_once() -> None:
     board, one, other = two()
     board.merge(one, other)
