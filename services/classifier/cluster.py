@@ -4,7 +4,7 @@ The ladder, cheapest and surest first: the same item, the same text, near-duplic
 other words.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -17,13 +17,12 @@ from services.classifier.likeness import (
     Likeness,
     Weights,
     contradict,
-    decay,
     kin,
     likeness,
     resemblance,
 )
 from shared.models.entry import Entry
-from shared.models.story import Article, Decision, Fingerprint, Status, Story, same_figure
+from shared.models.story import Article, Decision, Fingerprint, Status, Story, figure_key, same_figure
 
 COPY_AT = 0.30
 # A headline alone has few shingles, and headlines resemble each other by chance.
@@ -58,7 +57,7 @@ def assign(
         _same_item(entry, candidates)
         or _same_text(fingerprint, candidates)
         or _near_copy(fingerprint, candidates)
-        or _successor(fingerprint, moment, candidates)
+        or _successor(fingerprint, moment, candidates, corpus)
         or _same_happening(fingerprint, moment, candidates, corpus, weights)
     )
 
@@ -91,13 +90,13 @@ def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
     """Nobody has parted them, both stand, and what opened them is related."""
     if a.id == b.id or a.id in b.apart or b.id in a.apart or Status.RETRACTED in (a.status, b.status):
         return False
-    first, other = a.articles[0], b.articles[0]
-    if contradict(first.fingerprint, other.fingerprint):
+    first, later = sorted((a.articles[0], b.articles[0]), key=lambda article: article.moment)
+    if contradict(later.fingerprint, first.fingerprint):
         return False
     background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in not in (a.id, b.id)}
-    rarity = corpus.rarity(weights)
-    alike = likeness(first.fingerprint, other.fingerprint, rarity, background=background, weights=weights)
-    return alike.value * decay(abs(first.moment - other.moment)) >= weights.related_at
+    apart, rarity = later.moment - first.moment, corpus.rarity(weights)
+    printed = later.fingerprint, first.fingerprint
+    return likeness(*printed, apart, rarity, background=background, weights=weights).value >= weights.related_at
 
 
 def identities(entry: Entry | Article, fingerprint: Fingerprint) -> tuple[str, ...]:
@@ -175,20 +174,35 @@ def _near_copy(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Assignm
     return Assignment(story.id, Decision.COPY, alike, reason, derived_from=article.source)
 
 
-def _successor(fingerprint: Fingerprint, moment: datetime, candidates: Iterable[Story]) -> Assignment | None:
-    """However late: "now 2,000, up from the 600 that it reported in April", said by who said the 600."""
+def _successor(
+    fingerprint: Fingerprint, moment: datetime, candidates: Iterable[Story], corpus: Corpus
+) -> Assignment | None:
+    """It cites what a story counted, and counts otherwise: "62 coffins, not 48"; or, however late, if the same voice
+    says it: "now 2,000, up from the 600 that it reported in April"."""
     for story in candidates:
         first = story.articles[0]
-        old = first.fingerprint
-        if moment - first.moment <= WINDOW or not kin(fingerprint.voices, old.voices):
+        if moment - first.moment > WINDOW and not kin(fingerprint.voices, first.fingerprint.voices):
             continue
-        for role in fingerprint.figures.keys() & old.figures.keys():
-            cited = [value for value in old.figures[role] if _has(fingerprint.figures[role], value)]
-            newer = [value for value in fingerprint.figures[role] if not _has(old.figures[role], value)]
+        for role, told in first.fingerprint.figures.items():
+            now = fingerprint.figures.get(role, ())
+            cited = [value for value in told if _has(now, value) and _is_its_own(role, value, story, corpus)]
+            if moment - first.moment <= WINDOW:
+                cited = [value for value in cited if _is_exact(value)]
+            newer = [value for value in now if not _has(told, value)]
             if cited and newer:
                 reason = f"tells on: {role.replace('_', ' ')} {cited[0]:,.0f}, now {newer[0]:,.0f}"
                 return Assignment(story.id, Decision.SAME_STORY, 1.0, reason)
     return None
+
+
+def _is_exact(value: float) -> bool:
+    """A count that hardly two happenings share: 48, but not 50 or "hundreds"."""
+    return value > 20 and value % 10 != 0
+
+
+def _is_its_own(role: str, value: float, story: Story, corpus: Corpus) -> bool:
+    """No figure that another story told before."""
+    return corpus.figures.get(figure_key(role, value), story.id) == story.id
 
 
 def _has(values: Sequence[float], value: float) -> bool:
@@ -200,22 +214,51 @@ def _same_happening(
 ) -> Assignment:
     rarity = corpus.rarity(weights)
     nearest, found = Likeness(0.0), None
-    for story, article in _told_otherwise(fingerprint, candidates):
-        background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in != story.id}
-        alike = likeness(fingerprint, article.fingerprint, rarity, background=background, weights=weights)
-        value = alike.value * decay(abs(article.moment - moment))
-        if value > nearest.value:
-            nearest, found = Likeness(value, alike.why), story
+    for story in candidates:
+        alike = _to_story(fingerprint, moment, story, corpus, rarity, weights)
+        if alike.value > nearest.value:
+            nearest, found = alike, story
+    enough = weights.reply_at if fingerprint.replies else weights.same_story_at
     if found is None:
         return Assignment(None, Decision.NEW, 0.0, "nothing like it is told")
-    if nearest.value >= weights.same_story_at:
+    if nearest.value >= enough:
         reason = f"the same happening, {nearest.value:.2f}: {nearest.why}"
         return Assignment(found.id, Decision.SAME_STORY, nearest.value, reason)
     if nearest.value >= weights.related_at:
-        reason = f"beside {found.id}, {nearest.value:.2f} < {weights.same_story_at:.2f}: {nearest.why}"
+        reason = f"beside {found.id}, {nearest.value:.2f} < {enough:.2f}: {nearest.why}"
         return Assignment(None, Decision.RELATED, nearest.value, reason, beside=found.id)
     reason = f"nearest is {found.id}, {nearest.value:.2f} < {weights.related_at:.2f}"
     return Assignment(None, Decision.NEW, nearest.value, reason)
+
+
+def _to_story(
+    fingerprint: Fingerprint,
+    moment: datetime,
+    story: Story,
+    corpus: Corpus,
+    rarity: Callable[[str], float],
+    weights: Weights,
+) -> Likeness:
+    """To the story as a whole as much as to its nearest article, lest it grow from one to the next into another; but a
+    reply answers one article, not those that answered before."""
+    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in != story.id}
+    found = [
+        likeness(
+            fingerprint,
+            article.fingerprint,
+            abs(article.moment - moment),
+            rarity,
+            background=background,
+            weights=weights,
+        )
+        for article in story.articles
+        if _is_compared(article.fingerprint)
+    ]
+    if not found:
+        return Likeness(0.0)
+    nearest = max(found, key=lambda alike: alike.value)
+    mean = sum(alike.value for alike in found) / len(found)
+    return nearest if fingerprint.replies else Likeness((nearest.value + mean) / 2, nearest.why)
 
 
 def _term(figure: str) -> str:

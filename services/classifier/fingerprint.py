@@ -12,7 +12,7 @@ from zlib import crc32
 from services.classifier.text import Span, fold, is_cjk, is_common, is_word, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.story import Fingerprint
-from shared.models.topic import TopicMatch
+from shared.models.topic import Certainty, Claim, TopicMatch
 
 LEAD = 1
 POSITION_WEIGHTS = (1.2, 1.0, 0.5)
@@ -50,11 +50,17 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
         figures={role: tuple(sorted(values)) for role, values in figures.items()},
         voices=_sorted(claim.attribution for claim in upfront),
         classes=_sorted(claim.attribution_class for claim in upfront),
+        replies=_replies(match, upfront) if match else False,
         language=_spoken(entry, match),
         words=_stems(entry, match),
         shingles=_sketch(words),
         text_hash=sha256(told.encode()).hexdigest()[:16] if told else "",
     )
+
+
+def _replies(match: TopicMatch, upfront: Sequence[Claim]) -> bool:
+    verdicts = (Certainty.CONFIRMED, Certainty.DENIED)
+    return match.reply is not None or any(claim.certainty in verdicts for claim in upfront)
 
 
 def figure_term(role: str | None, value: float) -> str:
@@ -120,6 +126,8 @@ def _terms(entry: Entry, match: TopicMatch) -> dict[str, float]:
 def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, int]]:
     if match.event_type:
         yield f"event:{match.event_type}", LEAD
+    for event in match.events:
+        yield f"event:{event}", LEAD + 1
     for aspect in match.aspects:
         yield f"aspect:{aspect.concept}", position(entry, aspect.start)
     for claim in match.claims:

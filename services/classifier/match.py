@@ -11,8 +11,8 @@ from services.classifier.lexicon import Lexicon
 from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
-from shared.models.pack import TopicPack
-from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
+from shared.models.pack import TopicPack, TopicRule
+from shared.models.topic import Classification, Evidence, Reply, Severity, Tier, TopicMatch
 
 ENGINE = 4  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
@@ -83,6 +83,8 @@ class Topic:
             evidence=_evidence(text, verdict.evidence),
             negative=_evidence(text, parts.negative),
             aspects=_evidence(text, [hit for hit in hits if hit.kind is Kind.ASPECT]) if verdict.relevant else (),
+            events=tuple(dict.fromkeys(hit.name for hit in parts.events if text.sentence(hit) <= 1)),
+            reply=_reply(self.pack.topic, text, hits),
             claims=claims,
         )
 
@@ -204,6 +206,12 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
     if hit.name in pack.topic.rule.core:
         return Tier.CORE
     return Tier.RELATED if hit.name in pack.topic.rule.related else None
+
+
+def _reply(topic: TopicRule, text: _Text, hits: Sequence[Hit]) -> Reply | None:
+    """The first in the topic's order."""
+    named = {hit.name for hit in hits if hit.kind is Kind.ASPECT and text.sentence(hit) <= 1}
+    return next((reply for aspect, reply in topic.replies.items() if aspect in named), None)
 
 
 class Matcher:

@@ -199,6 +199,9 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
         published=entry.published,
         seen_at=entry.seen_at,
         event_type=match.event_type,
+        events=match.events,
+        voices=fingerprint.classes,
+        reply=match.reply,
         severity=match.severity,
         decision=assignment.decision,
         similarity=assignment.similarity,
@@ -221,7 +224,9 @@ def with_claim(known: tuple[KnownClaim, ...], claim: KnownClaim) -> tuple[KnownC
     if held is None:
         return (*known, claim)
     sources = tuple(dict.fromkeys((*held.sources, *claim.sources)))
-    again = held.model_copy(update={"sources": sources, "said_at": max(held.said_at, claim.said_at)})
+    voices = tuple(dict.fromkeys((*held.voices, *claim.voices)))
+    said_at = max(held.said_at, claim.said_at)
+    again = held.model_copy(update={"sources": sources, "voices": voices, "said_at": said_at})
     return tuple(again if each is held else each for each in known)
 
 
@@ -230,6 +235,7 @@ def _first_said(claim: Claim, entry: Entry, article: Article) -> KnownClaim:
         **claim.model_dump(),
         entry_id=entry.id,
         sources=(article.source,),
+        voices=(claim.attribution,) if claim.attribution else (),
         position=position(entry, claim.start),
         said_at=article.moment,
     )

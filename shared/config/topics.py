@@ -150,6 +150,9 @@ def _disagreements(directory: str, pack: TopicPack, languages: Mapping[str, Lang
     for role, event in pack.topic.roles.items():
         if event not in pack.topic.events:
             yield RULE_FILE, ("roles", role), _no_such(event, RULE_FILE, [*pack.topic.events])
+    for name in pack.topic.replies:
+        if name not in pack.topic.aspects:
+            yield RULE_FILE, ("replies", name), _no_such(name, RULE_FILE, pack.topic.aspects)
     for name, place in pack.places.items():
         if place.within and place.within not in pack.places:
             yield PLACES_FILE, ("places", name, "within"), _no_such(place.within, PLACES_FILE, [*pack.places])

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.models.base import Model, UtcDatetime
-from shared.models.topic import Claim, Severity, Tier
+from shared.models.topic import Claim, Reply, Severity, Tier
 
 FIGURE_TOLERANCE = 0.05
 MILESTONES = (2, 5, 10, 25)  # independent sources
@@ -58,6 +58,7 @@ class Fingerprint(Model):
     )
     voices: Annotated[tuple[str, ...], Field(description="who says so in the title and the lead")] = ()
     classes: Annotated[tuple[str, ...], Field(description="whose word that is")] = ()
+    replies: Annotated[bool, Field(description="it confirms or denies what somebody said before")] = False
     language: str | None = None
     words: Annotated[
         tuple[str, ...], Field(description="stems of the title and the lead, but for the topic's own")
@@ -81,6 +82,9 @@ class Article(Model):
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
     event_type: str | None = None
+    events: Annotated[tuple[str, ...], Field(description="every event type that title and lead name")] = ()
+    voices: Annotated[tuple[str, ...], Field(description="who says so in title and lead, by class")] = ()
+    reply: Annotated[Reply | None, Field(description="how it answers what somebody said before")] = None
     severity: Severity = Severity.LOW
     decision: Decision
     similarity: float = 1.0
@@ -108,7 +112,8 @@ class KnownClaim(Claim):
     """A claim that a story holds. `start` and `end` point into the text of `entry_id`, which said it first."""
 
     entry_id: str
-    sources: Annotated[tuple[str, ...], Field(description="all who say so, in the order of their coming")]
+    sources: Annotated[tuple[str, ...], Field(description="all outlets that say so, in the order of their coming")]
+    voices: Annotated[tuple[str, ...], Field(description="all speakers that they name, in that order")] = ()
     position: Annotated[int, Field(ge=0, description="0 the title, 1 the lead, then the sentences after it")]
     said_at: Annotated[UtcDatetime, Field(description="when it was said last")]
 

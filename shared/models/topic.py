@@ -34,6 +34,14 @@ class Certainty(StrEnum):
     POSSIBLE = "possible"
 
 
+class Reply(StrEnum):
+    """What an article makes of what somebody said before."""
+
+    CONFIRMED = "confirmed"
+    DENIED = "denied"
+    CORRECTED = "corrected"
+
+
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `Entry.whole`."""
 
@@ -84,6 +92,8 @@ class TopicMatch(Model):
     aspects: Annotated[
         tuple[Evidence, ...], Field(description="what the entry tells besides: what tells happenings apart")
     ] = ()
+    events: Annotated[tuple[str, ...], Field(description="every event type that title and lead name")] = ()
+    reply: Annotated[Reply | None, Field(description="how title or lead answer what somebody said before")] = None
     claims: tuple[Claim, ...] = ()
 
 

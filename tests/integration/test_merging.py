@@ -1,7 +1,8 @@
 """Stories merged and split on a real Redis, while classifiers assign: who is found by what, and nothing is lost."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,12 +34,13 @@ def store(sync_redis: Redis) -> StoryStore:
     return opened(sync_redis)
 
 
-def tell(store: StoryStore, told: Telling, seconds: float = 0, *, alone: bool = False) -> Story:
-    """As a classifier does; `alone`: as one that knew of no other story when it decided."""
+def tell(store: StoryStore, told: Telling, seconds: float = 0, *, among: Sequence[str] | None = None) -> Story:
+    """As a classifier does; `among`: as one that knew of these stories only when it decided."""
     now = after(seconds)
 
     def decide(known: Background) -> Change:
-        return place(*told, Background() if alone else known, now)
+        heard_of = [story for story in known.stories if among is None or story.id in among]
+        return place(*told, replace(known, stories=heard_of), now)
 
     change = store.assign(TOPIC, told[0].id, marks_of(told[0], fingerprint(*told)), now, decide)
     assert change is not None
@@ -63,9 +65,9 @@ def undo(store: StoryStore, story: Story, partner: Story) -> None:
 
 def two(store: StoryStore) -> tuple[Story, Story]:
     one = tell(store, ONE[0])
-    other = tell(store, OTHER[0], 10, alone=True)
+    other = tell(store, OTHER[0], 10, among=())
     assert one.id != other.id
-    return one, tell(store, OTHER[1], 20)
+    return one, tell(store, OTHER[1], 20, among=(other.id,))
 
 
 def stored(redis: Redis, story_id: str) -> Story:

@@ -401,11 +401,12 @@ def test_stories_whose_first_articles_contradict_each_other_stay_apart() -> None
     assert {told.id for told in board.live} == {one.id, other.id}
 
 
-def test_stories_with_nothing_in_common_stay_apart_whatever_an_article_tells() -> None:
+def test_stories_that_began_otherwise_and_days_apart_stay_apart_whatever_an_article_tells() -> None:
     board, one, other = two()
     first = other.articles[0]
     strange = {"terms": {"event:drill": 1.0, "aspect:parade": 1.2}, "words": ("parade", "square")}
-    opener = first.model_copy(update={"fingerprint": first.fingerprint.model_copy(update=strange)})
+    printed = first.fingerprint.model_copy(update=strange)
+    opener = first.model_copy(update={"fingerprint": printed, "published": first.moment - timedelta(days=3)})
     board.stories[other.id] = other.model_copy(update={"articles": (opener, *other.articles[1:])})
     board.tell(BOTH)
     assert {told.id for told in board.live} == {one.id, other.id}

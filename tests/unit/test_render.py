@@ -51,14 +51,14 @@ def test_the_envelope_is_of_the_newest_revision() -> None:
 def test_a_story_is_told_with_its_counts_times_claims_and_articles() -> None:
     first = article(entry(source="A", published=after(-60)))
     copy = article(entry(title="Copy", source="B"), decision="copy", derived_from="A")
-    other = article(entry(title="Other words", source="C", language="uk"), decision="same_story")
+    other = article(entry(title="Other", source="C", language="uk", url="https://c.example/1"), decision="same_story")
     found = data(story(articles=(first, copy, other), claims=(known(),)))
     assert found["counts"] == {
         "articles": 3,
         "sources": 3,
         "independent_sources": 2,
         "languages": 2,
-        "suppressed_duplicates": 2,
+        "suppressed_duplicates": 1,
     }
     times = found["times"]
     assert isinstance(times, dict)
@@ -67,7 +67,7 @@ def test_a_story_is_told_with_its_counts_times_claims_and_articles() -> None:
     assert isinstance(claims, list)
     assert isinstance(articles, list)
     assert [(told["value"], told["qualifier"], told["article"]) for told in claims] == [(11_000, "about", first.url)]
-    assert [told["relation"] for told in articles] == ["first", "copy", "independent"]
+    assert [told["relation"] for told in articles] == ["independent", "derived", "independent"]
     assert found["articles_truncated"] is False
     assert found["lead_article"] == articles[0]
 
