@@ -68,6 +68,7 @@ class Classifier:
             with_text=bool(entry.text),
             reason=article.reason,
             rings=change.alert.reason if change.alert and rings else None,
+            merged=[each.story.id for each in change.also] or None,
         )
 
     def _assign(self, entry: Entry, match: TopicMatch, now: datetime) -> Change | None:

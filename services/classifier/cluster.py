@@ -22,11 +22,13 @@ from services.classifier.likeness import (
     resemblance,
 )
 from shared.models.entry import Entry
-from shared.models.story import Article, Decision, Fingerprint, Story, figure_key, same_figure
+from shared.models.story import Article, Decision, Fingerprint, Status, Story, figure_key, same_figure
 
 COPY_AT = 0.30
 # A headline alone has few shingles, and headlines resemble each other by chance.
 _SHORT, _SHORT_COPY_AT = 12, 0.60
+# An entry must be so much more like a second story than one of its articles needs to be, for the two to be one.
+_BOTH = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,44 @@ def assign(
     )
 
 
-def identities(entry: Entry, fingerprint: Fingerprint) -> tuple[str, ...]:
+def twin(
+    entry: Entry,
+    fingerprint: Fingerprint,
+    assignment: Assignment,
+    candidates: Sequence[Story],
+    corpus: Corpus,
+    now: datetime,
+    weights: Weights = WEIGHTS,
+) -> Assignment | None:
+    """What would surely have brought the entry into another story than the one assigned, which may be the same
+    happening: then those two are one."""
+    story = next((story for story in candidates if story.id == assignment.story_id), None)
+    if story is None or assignment.decision not in (Decision.COPY, Decision.SAME_STORY):
+        return None
+    moment = min(entry.published or entry.seen_at, now)
+    found = [
+        _near_copy(fingerprint, [other]) or _same_happening(fingerprint, moment, [other], corpus, weights)
+        for other in candidates
+        if _may_be_one(story, other, corpus, weights)
+    ]
+    sure = [one for one in found if one.decision is Decision.COPY or one.similarity >= weights.same_story_at + _BOTH]
+    return max(sure, key=lambda one: (one.decision is Decision.COPY, one.similarity), default=None)
+
+
+def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
+    """Nobody has parted them, both stand, and what opened them is related."""
+    if a.id == b.id or a.id in b.apart or b.id in a.apart or Status.RETRACTED in (a.status, b.status):
+        return False
+    first, later = sorted((a.articles[0], b.articles[0]), key=lambda article: article.moment)
+    if contradict(later.fingerprint, first.fingerprint):
+        return False
+    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in not in (a.id, b.id)}
+    apart, rarity = later.moment - first.moment, corpus.rarity(weights)
+    printed = later.fingerprint, first.fingerprint
+    return likeness(*printed, apart, rarity, background=background, weights=weights).value >= weights.related_at
+
+
+def identities(entry: Entry | Article, fingerprint: Fingerprint) -> tuple[str, ...]:
     """What makes another entry the same item or text, short enough for a key; the surest first."""
     named = [
         f"guid {entry.guid}" if entry.guid and _is_global(entry.guid) else "",

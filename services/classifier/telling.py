@@ -3,17 +3,19 @@
 Pure: what is known goes in, the change that is to be stored comes out.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from services.classifier.alerting import Ring, Silent, decide
-from services.classifier.cluster import assign, identities, index_terms
+from services.classifier.alerting import Reason, Ring, Silent, decide
+from services.classifier.cluster import assign, identities, index_terms, twin
 from services.classifier.fingerprint import fingerprint
 from services.classifier.likeness import Corpus
+from services.classifier.merging import elder_first, handed_over, merged
 from services.classifier.story import extend, open_story, reread, revise
 from shared.models.change import Background, Change, Marks
 from shared.models.entry import Entry
-from shared.models.story import Alert, Decision, Fingerprint, Story, figure_key
+from shared.models.story import Alert, AlertType, Decision, Fingerprint, Story, figure_key
 from shared.models.topic import TopicMatch
 
 
@@ -24,19 +26,60 @@ def marks_of(entry: Entry, fingerprint: Fingerprint) -> Marks:
 
 
 def place(entry: Entry, match: TopicMatch, background: Background, now: datetime) -> Change:
-    """Choose the entry's story among those that it may belong to, or open one, and decide whether that rings."""
+    """Choose the entry's story among those that it may belong to, or open one, and decide whether that rings.
+
+    Where it belongs to two, these turn out to be one.
+    """
     print_ = fingerprint(entry, match)
     corpus = Corpus(background.live, background.holding, background.figures)
     assignment = assign(entry, print_, background.stories, corpus, now)
-    before = next((story for story in background.stories if story.id == assignment.story_id), None)
-    if before:
-        after = extend(before, entry, match, print_, assignment, now)
+    before = _named(assignment.story_id, background)
+    found = twin(entry, print_, assignment, background.stories, corpus, now)
+    other = _named(found.story_id, background) if found else None
+
+    def told(story: Story | None) -> Story:
+        given = (entry, match, print_, assignment, now)
+        return extend(story, *given) if story else open_story(*given)
+
+    if before and found and other:
+        why = f"{entry.feed_name} tells both: {assignment.reason}; {found.reason}"
+        change = _merging(before, other, why, told, entry.id, background, now)
     else:
-        after = open_story(entry, match, print_, assignment, now)
+        change = decided(before, told(before), entry.id, background, now)
     marks = marks_of(entry, print_)
     found_by = marks if assignment.derived_from is None else Marks(marks.identities)
-    change = decided(before, after, entry.id, background, now)
-    return replace(change, marks=found_by, wants_text=wants_text(entry, assignment.decision))
+    return replace(change, marks=change.marks.and_of(found_by), wants_text=wants_text(entry, assignment.decision))
+
+
+def _named(story_id: str | None, background: Background) -> Story | None:
+    return next((story for story in background.stories if story.id == story_id), None)
+
+
+def _merging(
+    one: Story,
+    other: Story,
+    why: str,
+    told: Callable[[Story], Story],
+    entry_id: str,
+    background: Background,
+    now: datetime,
+) -> Change:
+    """Both with the entry, in a single revision: what the entry brings is judged against all that either knew."""
+    kept, gone = elder_first(one, other)
+    together, left = merged(kept, gone, why, now)
+    after = told(together)
+    verdict = _verdict(together, after, entry_id, background, now)
+    if kept.revisions and gone.revisions:
+        verdict = merger(gone, verdict)
+    takes, gives = handed_over(ringing(kept, after, verdict, now), Change(left), gone, gone.articles)
+    return replace(takes, also=(gives,))
+
+
+def merger(gone: Story, verdict: Ring | Silent) -> Ring:
+    """What tells those who heard of both stories, and what else would have rung just now."""
+    detail = f"{gone.id} was the same happening"
+    more = f"; {verdict.detail}" if isinstance(verdict, Ring) else ""
+    return Ring(AlertType.MERGED, Reason.MERGED, detail + more)
 
 
 def put(entry: Entry, match: TopicMatch, held: Story, background: Background, now: datetime) -> Change:
@@ -46,9 +89,12 @@ def put(entry: Entry, match: TopicMatch, held: Story, background: Background, no
 
 
 def decided(before: Story | None, after: Story, entry_id: str, background: Background, now: datetime) -> Change:
-    beside = next((story for story in background.stories if story.id == after.related_to), None)
+    return ringing(before, after, _verdict(before, after, entry_id, background, now), now)
+
+
+def _verdict(before: Story | None, after: Story, entry_id: str, background: Background, now: datetime) -> Ring | Silent:
     rung = {figure for figure, story_id in background.figures.items() if story_id != after.id}
-    return ringing(before, after, decide(before, after, entry_id, now, beside=beside, rung=rung), now)
+    return decide(before, after, entry_id, now, beside=_named(after.related_to, background), rung=rung)
 
 
 def ringing(before: Story | None, after: Story, verdict: Ring | Silent, now: datetime) -> Change:

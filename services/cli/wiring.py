@@ -16,7 +16,7 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.patience import StoreUnavailable
-from shared.store.stories import StoryReader
+from shared.store.stories import StoryReader, StoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,18 @@ def opened_backlog(settings: Settings) -> Iterator[Backlog]:
         yield Backlog(
             JobQueue(redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds),
             EntryStore(redis, retention_seconds=settings.entry_retention_seconds),
+        )
+
+
+@contextmanager
+def opened_story_store(settings: Settings) -> Iterator[StoryStore]:
+    """To change stories as the classifiers do. Raises RedisUnavailable, at the start or later."""
+    url = _answering(redis_url(settings))
+    with _told(url), connect_sync(url) as redis:
+        yield StoryStore(
+            redis,
+            window_seconds=settings.story_window_seconds,
+            retention_seconds=settings.story_retention_seconds,
         )
 
 

@@ -15,6 +15,11 @@ class Marks:
     terms: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
 
+    def and_of(self, other: "Marks") -> "Marks":
+        """By either's, each once."""
+        pairs = ((self.identities, other.identities), (self.terms, other.terms), (self.figures, other.figures))
+        return Marks(*(tuple(dict.fromkeys(mine + its)) for mine, its in pairs))
+
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -35,8 +40,8 @@ class Change:
     """A story as it shall be stored, and the alert that announces it, if it rings.
 
     `marks`: by what it is found from now on, too. `rung`: the figures that it has told. `lost`: terms by which it is
-    found no more. `moved`: entries that it has taken over. `also`: what changes with it. `wants_text`: the entry's page
-    is to be read.
+    found no more; `untold`: figures that another tells now. `moved`: entries that it has taken over. `also`: what
+    changes with it. `wants_text`: the entry's page is to be read.
     """
 
     story: Story
@@ -44,6 +49,7 @@ class Change:
     marks: Marks = Marks()
     rung: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     also: "tuple[Change, ...]" = ()
     wants_text: bool = False

@@ -1,6 +1,6 @@
 """The cluster of entries that report one happening, and the announcements of its revisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -24,7 +24,7 @@ class Decision(StrEnum):
     SAME_STORY = "same_story"  # other words, the same happening
     RELATED = "related"  # a happening beside one that is told already: a story of its own, linked to the other
     NEW = "new"  # nothing like it is told
-    MOVED = "moved"  # by hand
+    MOVED = "moved"  # by a merge or a split
 
     @property
     def opens(self) -> bool:
@@ -139,6 +139,15 @@ def figure_key(role: str | None, value: float) -> str:
     return f"{role or ''}={value:.2g}"
 
 
+def _absent(article: Article, authors: Mapping[str, str | None]) -> str | None:
+    """The author whose words it repeats, if nothing of his own is there. `authors`: source → whom it repeats."""
+    author, met = article.derived_from, set[str]()
+    while author and author in authors and author not in met:
+        met.add(author)
+        author = authors[author]
+    return author
+
+
 def _sites(article: Article) -> set[str]:
     """The site of its page; nothing for an address that is none."""
     host = article.url.partition("://")[2].partition("/")[0].lower() if article.url else ""
@@ -188,6 +197,12 @@ class Story(Model):
     related_to: Annotated[str | None, Field(description="the story beside which it happened")] = None
     merged_into: Annotated[str | None, Field(description="the story that has taken over its articles")] = None
     merged_from: Annotated[tuple[str, ...], Field(description="the stories whose articles it has taken over")] = ()
+    split_from: Annotated[
+        str | None, Field(description="the story of which a person has made it a part of its own")
+    ] = None
+    apart: Annotated[
+        tuple[str, ...], Field(description="the stories with which it is never merged again, but by a person")
+    ] = ()
     first_seen_at: UtcDatetime
     updated_at: UtcDatetime
 
@@ -203,12 +218,24 @@ class Story(Model):
     def independent_sources(self) -> int:
         """Owners whose own word it is: two feeds of one owner, or with pages on one site, are one source."""
         owners: list[set[str]] = []
-        for article in self.articles:
-            if article.counts:
-                names = {article.source, *_sites(article)}
-                same = [known for known in owners if known & names]
-                owners = [known for known in owners if known not in same] + [names.union(*same)]
+        for article in self.standing:
+            names = {article.source, *_sites(article)}
+            same = [known for known in owners if known & names]
+            owners = [known for known in owners if known not in same] + [names.union(*same)]
         return len(owners)
+
+    @property
+    def standing(self) -> tuple[Article, ...]:
+        """The sources of their own that stand by what they say. Where a split has left copies without what they repeat,
+        the first of them stands for it."""
+        authors = {article.source: article.derived_from for article in self.articles}
+        authors |= {article.source: None for article in self.articles if article.derived_from is None}
+        found: dict[str, Article] = {}
+        for article in self.articles:
+            absent = _absent(article, authors)
+            if article.withdrawn is None and (absent or article.derived_from is None):
+                found.setdefault(absent or article.entry_id, article)
+        return tuple(found.values())
 
     @property
     def audience(self) -> tuple[object, ...]:

@@ -89,6 +89,19 @@ def test_what_was_given_up_is_not_begun_again_before_the_next_revision() -> None
     assert isinstance(plan(pair, revised(0, 50), TIMING, after(60)), Send)
 
 
+def test_a_merged_story_is_told_no_more_whatever_is_under_way() -> None:
+    gone = revised(0, 50).model_copy(update={"merged_into": "st_elder"})
+    assert plan(told(1), gone, TIMING, after(5000)) == Nothing("merged")
+    pair = delivery(envelope=envelope(), retry_at=after(9000))
+    assert next_step(pair, gone, TIMING, after(60)) == Nothing("merged")
+
+
+def test_who_knows_a_story_under_another_id_is_told_at_once_that_it_is_merged() -> None:
+    step = next_step(delivery(), revised(0, 5), TIMING, after(6), known=True)
+    assert step == Send(AlertType.MERGED, "figure_changed")
+    assert next_step(told(2), revised(0, 5), TIMING, after(6), known=True) == Nothing("up_to_date")
+
+
 # next_step: a message may be under way
 
 

@@ -10,11 +10,15 @@ from rich.text import Text
 from services.cli import wiring
 from services.cli.commands.topics import describe
 from services.cli.render import counted, facts, moment, plain, print_json, print_table, say, show
+from services.cli.stories.changing import merge, split, undo
 from shared.errors import TocsinError
-from shared.models.story import Story
+from shared.models.story import Article, Story
 
 app = typer.Typer(
-    help="Show stories and the articles in them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    help="Show stories and the articles in them; merge and split them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -44,6 +48,39 @@ def show_story(
         print_json(_described(story))
     else:
         _show(story)
+
+
+@app.command("merge")
+def merge_stories(
+    one: Annotated[str, typer.Argument(metavar="ID")],
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="The elder of the two takes over the articles.")],
+) -> None:
+    """Two stories turn out to be one."""
+    _tell(merge(asyncio.run(_load(one)), other))
+
+
+@app.command("split")
+def split_story(
+    story_id: Annotated[str, typer.Argument(metavar="ID")],
+    entry_ids: Annotated[list[str], typer.Argument(metavar="ENTRY...", help="As `show` names them.")],
+) -> None:
+    """Some articles of a story turn out to tell another one."""
+    _tell(split(asyncio.run(_load(story_id)), entry_ids))
+
+
+@app.command("undo")
+def undo_change(
+    story_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The story that was merged into another, or split from one.")
+    ],
+) -> None:
+    """Undo a merge or a split; a classifier never repeats or reverts it by itself."""
+    _tell(undo(asyncio.run(_load(story_id))))
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line)
 
 
 async def _newest(count: int) -> list[Story]:
@@ -84,14 +121,30 @@ def _show(story: Story) -> None:
     for article in story.articles:
         say("")
         say(f"{article.decision.value}  {article.source} ({article.language or 'language unknown'}): {article.title}")
-        told = (("reason", article.reason), ("said", moment(article.moment)), ("address", article.url))
-        show(facts(told))
+        show(facts(_article_facts(article)))
+
+
+def _article_facts(article: Article) -> list[tuple[str, object]]:
+    return [
+        ("reason", article.reason),
+        ("said", moment(article.moment)),
+        ("address", article.url),
+        ("entry", article.entry_id),
+        ("derived from", article.derived_from),
+        ("withdrawn", article.withdrawn),
+    ]
 
 
 def _facts(story: Story) -> list[tuple[str, object]]:
     return [
         ("id", story.id),
         ("topic", f"{story.topic}, version {story.topic_version}"),
+        ("status", story.status.value),
+        ("merged into", story.merged_into),
+        ("merged from", ", ".join(story.merged_from)),
+        ("split from", story.split_from),
+        ("related to", story.related_to),
+        ("never merged with", ", ".join(story.apart)),
         ("event", story.event_type),
         ("severity", f"{story.severity.value}, tier {story.tier.value}"),
         ("score", f"{story.score:g}, {story.threshold:g} needed"),
