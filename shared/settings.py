@@ -150,7 +150,7 @@ class Settings(BaseSettings):
         345_600.0, description="how long after its last article a story still takes in new ones"
     )
     story_retention_seconds: WholeSeconds = Field(
-        2_592_000, description="how long a story is kept after its last change, in whole seconds"
+        15_552_000, description="how long a story is kept after its last change, in whole seconds"
     )
 
     alert_hold_seconds: Annotated[float, Field(ge=0)] = Field(

@@ -29,6 +29,8 @@ COPY_AT = 0.30
 _SHORT, _SHORT_COPY_AT = 12, 0.60
 # An entry must be so much more like a second story than one of its articles needs to be, for the two to be one.
 _BOTH = 0.15
+# And the articles that opened them at least so alike.
+_MAY_BE_ONE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
     background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in not in (a.id, b.id)}
     apart, rarity = later.moment - first.moment, corpus.rarity(weights)
     printed = later.fingerprint, first.fingerprint
-    return likeness(*printed, apart, rarity, background=background, weights=weights).value >= weights.related_at
+    alike = likeness(*printed, apart, rarity, live=corpus.live, background=background, weights=weights)
+    return alike.value >= _MAY_BE_ONE
 
 
 def identities(entry: Entry | Article, fingerprint: Fingerprint) -> tuple[str, ...]:
@@ -248,6 +251,7 @@ def _to_story(
             article.fingerprint,
             abs(article.moment - moment),
             rarity,
+            live=corpus.live,
             background=background,
             weights=weights,
         )

@@ -41,30 +41,31 @@ class Weights:
     known: float = 0.1
     odds: Mapping[str, float] = field(
         default_factory=lambda: {
-            "shared event": 1.643,
-            "lone event": 0.117,
-            "shared figure": 1.058,
-            "lone figure": -0.145,
-            "lone voice": -0.270,
-            "shared region": 0.308,
-            "lone region": -0.149,
-            "shared place": 1.751,
-            "shared aspect": 1.189,
-            "lone aspect": -0.160,
-            "words": 5.314,
-            "one voice": 0.880,
-            "other side": -1.320,
-            "reply": 0.549,
-            "reply of other side": 0.568,
-            "days to reply": 0.528,
-            "one figure": 0.283,
-            "other figures": -0.200,
-            "days": -2.122,
-            "days after": 0.861,
+            "shared event": 1.327,
+            "lone event": 0.122,
+            "shared figure": 0.980,
+            "lone figure": -0.139,
+            "lone voice": -0.197,
+            "shared region": 0.181,
+            "lone region": -0.131,
+            "shared place": 1.622,
+            "shared aspect": 1.162,
+            "lone aspect": -0.129,
+            "words": 4.823,
+            "one voice": 0.956,
+            "other side": -1.397,
+            "reply": 0.551,
+            "reply of other side": 0.670,
+            "days to reply": 0.505,
+            "one figure": 0.324,
+            "other figures": -0.159,
+            "days": -2.061,
+            "days after": 0.959,
+            "stories": -1.371,
         }
     )
-    bias: float = -0.915
-    same_story_at: float = 0.55
+    bias: float = 1.145
+    same_story_at: float = 0.65
     reply_at: float = 0.4
     related_at: float = 0.2
 
@@ -113,19 +114,20 @@ def likeness(
     apart: timedelta,
     rarity: Callable[[str], float],
     *,
+    live: int = 1,
     background: Collection[str] = (),
     weights: Weights = WEIGHTS,
 ) -> Likeness:
     """The probability that two articles, the later first, tell one happening. Without a topic, by their words alone.
 
-    `background`: figures that are told again and again, and so say little.
+    `live`: how many stories there are; `background`: figures that are told again and again, and so say little.
     """
     if apart > WINDOW:
         return Likeness(0.0)
     if not a.terms or not b.terms:
         alike = _overlap(a.words, b.words, rarity) if a.language == b.language else 0.0
         return Likeness(alike, f"{alike:.0%} of the words")
-    found = features(a, b, apart, rarity, background, weights)
+    found = features(a, b, apart, rarity, live, background, weights)
     parts = {name: weights.odds.get(name, 0.0) * value for name, value in found.items()}
     value = 1 / (1 + exp(-weights.bias - sum(parts.values())))
     return Likeness(value, ", ".join(_largest(parts)))
@@ -142,11 +144,12 @@ def features(
     b: Fingerprint,
     apart: timedelta,
     rarity: Callable[[str], float],
+    live: int,
     background: Collection[str] = (),
     weights: Weights = WEIGHTS,
 ) -> dict[str, float]:
     """What speaks for and against one happening. Of each kind of term: the weight that both share, and that only one
-    has; the rest are from 0 to 1, but for the days between the two."""
+    has; the rest are from 0 to 1, but for the days between the two, and how many stories it might be."""
     found = dict.fromkeys((f"{told} {kind}" for kind in KINDS for told in ("shared", "lone")), 0.0)
     for term in a.terms.keys() | b.terms.keys():
         kind = term.partition(":")[0]
@@ -158,11 +161,6 @@ def features(
     other_side = _disjoint(set(a.classes) - _NO_SIDE, set(b.classes) - _NO_SIDE)
     return found | {
         "words": _overlap(a.words, b.words, rarity) if one_language else 0.0,
-        "one language": float(one_language),
-        "one event": float(bool(_upfront(a, "event") & _upfront(b, "event"))),
-        "one aspect": float(bool(_upfront(a, "aspect") & _upfront(b, "aspect"))),
-        "other aspect": float(_disjoint(_upfront(a, "aspect"), _upfront(b, "aspect"))),
-        "other region": float(_disjoint(_upfront(a, "region"), _upfront(b, "region"))),
         "one voice": float(kin(a.voices, b.voices)),
         "other side": float(other_side),
         "reply": float(a.replies),
@@ -172,11 +170,8 @@ def features(
         "other figures": float(contradict(a, b)),
         "days": apart / timedelta(days=1),
         "days after": max(0.0, apart / timedelta(days=1) - 1),
+        "stories": log(1 + live),
     }
-
-
-def _upfront(fingerprint: Fingerprint, kind: str) -> set[str]:
-    return {term for term, weight in fingerprint.terms.items() if weight >= 1 and term.startswith(f"{kind}:")}
 
 
 def _disjoint(a: Collection[str], b: Collection[str]) -> bool:
