@@ -1,7 +1,7 @@
 """The classifier's shell: each entry of a batch gets its verdict, and a relevant one its story."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,6 +20,16 @@ log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry came to in a topic. `change` is None when it is not relevant, or was told before; `again`: it is
+    read anew, with its text."""
+
+    match: TopicMatch
+    change: Change | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Classifier:
     """Idempotent by entry and its text: a batch that is repeated changes nothing and rings nothing.
 
@@ -35,41 +45,20 @@ class Classifier:
         """One batch. It dies as a whole (`shared.queue` halves it then) and may be repeated as a whole."""
         started = time.perf_counter()
         for entry in self.entries.load(entry_ids):
-            self._classify_one(entry, datetime.now(UTC))
+            for told in self.tell(entry, datetime.now(UTC)):
+                _note(entry, told)
         metrics.JOB_SECONDS.observe(time.perf_counter() - started)
 
-    def _classify_one(self, entry: Entry, now: datetime) -> None:
+    def tell(self, entry: Entry, now: datetime) -> Iterator[Told]:
+        """Give the entry its place, topic by topic, in what is told at that time; neither counted nor logged."""
         for match in self.matcher.classify(entry, now).matches:
-            metrics.CLASSIFICATIONS.labels(topic=match.topic, verdict=match.reason).inc()
-            if match.relevant:
-                self._tell(entry, match, now)
+            yield self._tell(entry, match, now) if match.relevant else Told(match)
 
-    def _tell(self, entry: Entry, match: TopicMatch, now: datetime) -> None:
-        change, decision = self._assign(entry, match, now), ""
+    def _tell(self, entry: Entry, match: TopicMatch, now: datetime) -> Told:
+        change = self._assign(entry, match, now)
         if change is None and entry.edition:
-            change, decision = self._reread(entry, match, now), "read_again"
-        article = change.story.article(entry.id) if change else None
-        if change is None or article is None:
-            metrics.STORY_DECISIONS.labels(decision="assigned_before").inc()
-            return
-        metrics.STORY_DECISIONS.labels(decision=decision or article.decision.value).inc()
-        rings = change.alert is not None and not change.alert.again
-        if change.alert and rings:
-            metrics.ALERTS.labels(type=change.alert.type.value, reason=change.alert.reason).inc()
-        log.info(
-            "entry.relevant",
-            entry_id=entry.id,
-            title=entry.title[:120],
-            source=entry.source,
-            language=match.language,
-            topic=match.topic,
-            story_id=change.story.id,
-            decision=article.decision.value,
-            with_text=bool(entry.text),
-            reason=article.reason,
-            rings=change.alert.reason if change.alert and rings else None,
-            merged=[each.story.id for each in change.also] or None,
-        )
+            return Told(match, self._reread(entry, match, now), again=True)
+        return Told(match, change)
 
     def _assign(self, entry: Entry, match: TopicMatch, now: datetime) -> Change | None:
         def decide_among(background: Background) -> Change:
@@ -84,3 +73,31 @@ class Classifier:
             return put(entry, match, held, background, now)
 
         return self.stories.reread(match.topic, entry.id, entry.edition, now, put_in)
+
+
+def _note(entry: Entry, told: Told) -> None:
+    match, change = told.match, told.change
+    metrics.CLASSIFICATIONS.labels(topic=match.topic, verdict=match.reason).inc()
+    if not match.relevant:
+        return
+    article = change.story.article(entry.id) if change else None
+    if change is None or article is None:
+        metrics.STORY_DECISIONS.labels(decision="assigned_before").inc()
+        return
+    metrics.STORY_DECISIONS.labels(decision="read_again" if told.again else article.decision.value).inc()
+    if change.rings:
+        metrics.ALERTS.labels(type=change.rings.type.value, reason=change.rings.reason).inc()
+    log.info(
+        "entry.relevant",
+        entry_id=entry.id,
+        title=entry.title[:120],
+        source=entry.source,
+        language=match.language,
+        topic=match.topic,
+        story_id=change.story.id,
+        decision=article.decision.value,
+        with_text=bool(entry.text),
+        reason=article.reason,
+        rings=change.rings.reason if change.rings else None,
+        merged=[each.story.id for each in change.also] or None,
+    )

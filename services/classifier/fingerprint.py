@@ -137,12 +137,16 @@ def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, int]]:
         yield f"aspect:{aspect.concept}", position(entry, aspect.start)
     for claim in match.claims:
         at = position(entry, claim.start)
-        yield f"event:{claim.kind}", at
-        if claim.value is not None:
-            yield figure_term(claim.role, claim.value), at
-        if claim.region:
-            yield f"region:{claim.region}", at
-        if claim.place and claim.place != claim.region:
-            yield f"place:{claim.place}", at
+        yield from ((term, at) for term in _stated(claim))
         if _speaks(claim, match):
             yield f"voice:{claim.attribution_class or claim.attribution}", at
+
+
+def _stated(claim: Claim) -> Iterator[str]:
+    yield f"event:{claim.kind}"
+    if claim.value is not None:
+        yield figure_term(claim.role, claim.value)
+    if claim.region:
+        yield f"region:{claim.region}"
+    if claim.place and claim.place != claim.region:
+        yield f"place:{claim.place}"

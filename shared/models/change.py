@@ -53,3 +53,8 @@ class Change:
     moved: tuple[str, ...] = ()
     also: "tuple[Change, ...]" = ()
     wants_text: bool = False
+
+    @property
+    def rings(self) -> Alert | None:
+        """The alert, if it is news to whoever has the story already."""
+        return self.alert if self.alert and not self.alert.again else None

@@ -12,6 +12,8 @@ from shared.models.topic import Claim, Reply, Severity, Tier
 
 FIGURE_TOLERANCE = 0.05
 MILESTONES = (2, 5, 10, 25)  # independent sources
+# The source of what does not say whose it is: it may be anybody's, also one that is known.
+UNNAMED = "unnamed source"
 # Where many owners' pages stand side by side.
 _SHARED_SITES = frozenset({"news.google.com", "news.yahoo.com", "t.me", "x.com", "twitter.com", "youtube.com"})
 
@@ -216,13 +218,14 @@ class Story(Model):
 
     @property
     def independent_sources(self) -> int:
-        """Owners whose own word it is: two feeds of one owner, or with pages on one site, are one source."""
+        """Owners whose own word it is: two feeds of one owner, or with pages on one site, are one source, and what does
+        not say whose it is adds none."""
         owners: list[set[str]] = []
         for article in self.standing:
             names = {article.source, *_sites(article)}
             same = [known for known in owners if known & names]
             owners = [known for known in owners if known not in same] + [names.union(*same)]
-        return len(owners)
+        return len(owners) - (len(owners) > 1 and {UNNAMED} in owners)
 
     @property
     def standing(self) -> tuple[Article, ...]:

@@ -146,6 +146,9 @@ class StoryStore:
         told_before = [told[figure] for figure in marks.figures if figure in told]
         ids = list(dict.fromkeys([*first, *near, *told_before]))
         found = _read(pipe.mget(_story_keys(ids))) if ids else []
+        # Redis forgets by its own clock, which is not the one of what is replayed.
+        oldest = now - timedelta(seconds=self.retention_seconds)
+        found = [story for story in found if story.updated_at >= oldest]
         stories = {story.id: story for story in (self._followed(pipe, story) for story in found)}
         return Background([story for story in stories.values() if not story.merged_into], live, holding, told)
 

@@ -56,7 +56,7 @@ def test_the_fingerprint_of_an_empty_match_and_summary_is_still_one() -> None:
     printed = fingerprint(told, match(evidence=(), event_type=None))
     assert printed.terms == {}
     assert printed.shingles == ()
-    assert likeness(printed, printed, Corpus().rarity()).value == 0.0
+    assert likeness(printed, printed, timedelta(0), Corpus().rarity()).value == 0.0
 
 
 def test_an_entry_that_a_story_has_already_is_a_duplicate() -> None:
