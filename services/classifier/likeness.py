@@ -124,6 +124,8 @@ def likeness(
     """
     if apart > WINDOW:
         return Likeness(0.0)
+    if a.voices and b.voices and contradict(a, b) and not kin(a.voices, b.voices):
+        return Likeness(0.0, "counted otherwise by somebody else")
     if not a.terms or not b.terms:
         alike = _overlap(a.words, b.words, rarity) if a.language == b.language else 0.0
         return Likeness(alike, f"{alike:.0%} of the words")
