@@ -6,10 +6,10 @@ Background paragraphs are repeated by everybody, so what decides stands in the t
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
 from zlib import crc32
 
-from services.classifier.text import Span, fold, is_cjk, is_common, is_word, sentence_at, sentences
+from services.classifier.text import Span, sentence_at, sentences
+from services.classifier.words import PLACES, weighed, words
 from shared.models.entry import Entry
 from shared.models.story import Fingerprint
 from shared.models.topic import Certainty, Claim, TopicMatch
@@ -19,8 +19,6 @@ POSITION_WEIGHTS = (1.2, 1.0, 0.5)
 BACKGROUND_WEIGHT = 0.2
 _SHINGLE = 3
 _SKETCH = 128
-_STEM = 6  # letters of a word: the endings of most languages that inflect come after them
-_MOST_WORDS = 40
 _SMALL = 20  # below it a number says little without what it counts
 
 
@@ -38,8 +36,8 @@ def _sentences(text: str) -> tuple[Span, ...]:
 
 def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
     """Without a match, by its words alone."""
-    words = _words(_title_and_lead(entry))
-    told = " ".join(words)
+    told = [word.folded for word in words(_title_and_lead(entry))]
+    text = " ".join(told)
     upfront = [claim for claim in match.claims if position(entry, claim.start) <= LEAD] if match else []
     figures: dict[str, set[float]] = {}
     for claim in upfront:
@@ -52,9 +50,9 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
         classes=_sorted(claim.attribution_class for claim in upfront if _speaks(claim, match)),
         replies=_replies(match, upfront) if match else False,
         language=_spoken(entry, match),
-        words=_stems(entry, match),
-        shingles=_sketch(words),
-        text_hash=sha256(told.encode()).hexdigest()[:16] if told else "",
+        words=weighed(_first_sentences(entry, match), _spoken(entry, match) or ""),
+        shingles=_sketch(told),
+        text_hash=sha256(text.encode()).hexdigest()[:16] if text else "",
     )
 
 
@@ -88,29 +86,16 @@ def _title_and_lead(entry: Entry) -> str:
     return f"{entry.title}\n{lead}"
 
 
-def _words(text: str) -> list[str]:
-    """Folded, so that punctuation and markup make no difference. In scripts without spaces between words each
-    character stands for one."""
-    folded = fold(text).text
-    return "".join(f" {char} " if is_cjk(char) else char if is_word(char) else " " for char in folded).split()
-
-
-def _stems(entry: Entry, match: TopicMatch | None) -> tuple[str, ...]:
-    """Of the title and the lead, without what the topic looks for: all its articles say that. Of scripts without
-    spaces, pairs of characters."""
-    text = _title_and_lead(entry)
-    language = _spoken(entry, match) or ""
+def _first_sentences(entry: Entry, match: TopicMatch | None) -> list[str]:
+    """Without what the topic looks for: all its articles say that. After the lead, what makes a claim is left out: it
+    is compared by that, and is what everybody repeats."""
+    rest = len(entry.title) + 1
+    spans = [(rest + start, rest + end) for start, end in sentences(entry.summary)[: len(PLACES) - 1]]
+    text, claims = entry.whole, match.claims if match else ()
     for hit in match.evidence if match else ():
-        if hit.end <= len(text):
-            text = text[: hit.start] + " " * (hit.end - hit.start) + text[hit.end :]
-    words = _words(text)
-    pairs = [a + b for a, b in pairwise(words) if is_cjk(a[0]) and is_cjk(b[0])]
-    stems = [
-        word[:_STEM]
-        for word in words
-        if not is_cjk(word[0]) and (len(word) > 2 or word.isdigit()) and not is_common(word, language)
-    ]
-    return tuple(dict.fromkeys([*stems, *pairs]))[:_MOST_WORDS]
+        text = text[: hit.start] + " " * (hit.end - hit.start) + text[hit.end :]
+    told = [span for span in spans[LEAD:] if not any(span[0] <= claim.start < span[1] for claim in claims)]
+    return [text[start:end] for start, end in ((0, rest), *spans[:LEAD], *told)]
 
 
 def _sketch(words: Sequence[str]) -> tuple[int, ...]:

@@ -186,11 +186,11 @@ def _agree(a: Fingerprint, b: Fingerprint) -> bool:
     return any(same_figure(x, y) for x in mine for y in its)
 
 
-def _overlap(a: Sequence[str], b: Sequence[str], rarity: Callable[[str], float]) -> float:
-    """The cosine of the words that stand in both, weighted by their rarity."""
-    weights = {word: rarity(f"word:{word}") ** 2 for word in {*a, *b}}
-    shared = sum(weights[word] for word in set(a) & set(b))
-    mine, its = sum(weights[word] for word in a), sum(weights[word] for word in b)
+def _overlap(a: Mapping[str, float], b: Mapping[str, float], rarity: Callable[[str], float]) -> float:
+    """The cosine of the words, weighted by their place and their rarity."""
+    rare = {word: rarity(f"word:{word}") ** 2 for word in {**a, **b}}
+    shared = sum(a[word] * b[word] * rare[word] for word in a.keys() & b.keys())
+    mine, its = (sum(weight**2 * rare[word] for word, weight in side.items()) for side in (a, b))
     return float(shared / (mine * its) ** 0.5) if mine and its else 0.0
 
 

@@ -62,9 +62,9 @@ class Fingerprint(Model):
     classes: Annotated[tuple[str, ...], Field(description="whose word that is")] = ()
     replies: Annotated[bool, Field(description="it confirms or denies what somebody said before")] = False
     language: str | None = None
-    words: Annotated[
-        tuple[str, ...], Field(description="stems of the title and the lead, but for the topic's own")
-    ] = ()
+    words: dict[str, float] = Field(
+        default_factory=dict, description="stem → weight by its best position, but for the topic's own"
+    )
     shingles: Annotated[tuple[int, ...], Field(description="bottom-k sketch of the title and the lead, sorted")] = ()
     text_hash: str = ""
 

@@ -404,7 +404,7 @@ def test_stories_whose_first_articles_contradict_each_other_stay_apart() -> None
 def test_stories_that_began_otherwise_and_days_apart_stay_apart_whatever_an_article_tells() -> None:
     board, one, other = two()
     first = other.articles[0]
-    strange = {"terms": {"event:drill": 1.0, "aspect:parade": 1.2}, "words": ("parade", "square")}
+    strange = {"terms": {"event:drill": 1.0, "aspect:parade": 1.2}, "words": {"parade": 1.0, "square": 1.0}}
     printed = first.fingerprint.model_copy(update=strange)
     opener = first.model_copy(update={"fingerprint": printed, "published": first.moment - timedelta(days=3)})
     board.stories[other.id] = other.model_copy(update={"articles": (opener, *other.articles[1:])})
