@@ -8,13 +8,15 @@ from datetime import datetime
 
 from services.classifier.alerting import Ring, Silent, decide
 from services.classifier.cluster import assign, identities, index_terms
+from services.classifier.corrections import corrected, corrected_text
 from services.classifier.fingerprint import fingerprint
 from services.classifier.likeness import Corpus
 from services.classifier.story import extend, open_story, reread, revise
+from services.classifier.withdrawals import GONE, disowned, notice_beside, retracts, taken_back, withdrawal
 from shared.models.change import Background, Change, Marks
 from shared.models.entry import Entry
 from shared.models.story import Alert, Decision, Fingerprint, Story, figure_key
-from shared.models.topic import TopicMatch
+from shared.models.topic import Notice, TopicMatch
 
 
 def marks_of(entry: Entry, fingerprint: Fingerprint) -> Marks:
@@ -28,27 +30,56 @@ def place(entry: Entry, match: TopicMatch, background: Background, now: datetime
     print_ = fingerprint(entry, match)
     corpus = Corpus(background.live, background.holding, background.figures)
     assignment = assign(entry, print_, background.stories, corpus, now)
+    assignment = notice_beside(assignment, entry, match, background.stories)
     before = next((story for story in background.stories if story.id == assignment.story_id), None)
+    takes_back = retracts(entry, match, before)
+    said = match.model_copy(update={"claims": ()}) if takes_back else match
     if before:
-        after = extend(before, entry, match, print_, assignment, now)
+        after = extend(before, entry, said, print_, assignment, now)
     else:
-        after = open_story(entry, match, print_, assignment, now)
+        after = open_story(entry, said, print_, assignment, now)
     marks = marks_of(entry, print_)
     found_by = marks if assignment.derived_from is None else Marks(marks.identities)
-    change = decided(before, after, entry.id, background, now)
+    if takes_back:
+        change = ringing(before, *taken_back(before, after, entry.source, now), now)
+    else:
+        after, ring = corrected(before, after, entry, match, now) if before else (after, None)
+        change = decided(before, after, entry.id, background, now, ring)
     return replace(change, marks=found_by, wants_text=wants_text(entry, assignment.decision))
 
 
 def put(entry: Entry, match: TopicMatch, held: Story, background: Background, now: datetime) -> Change:
     """Put the entry, now with its text, in the place where the story holds it, and decide whether that rings."""
     after = reread(held, entry, match, fingerprint(entry, match), now)
-    return decided(held, after, entry.id, background, now)
+    if retracts(entry, match, held):
+        return ringing(held, *taken_back(held, after, entry.source, now), now)
+    after, ring = corrected_text(held, after, entry, match)
+    return decided(held, after, entry.id, background, now, ring)
 
 
-def decided(before: Story | None, after: Story, entry_id: str, background: Background, now: datetime) -> Change:
+def take_away(entry: Entry, held: Story, now: datetime) -> Change:
+    """The entry's page is gone: nobody stands by its article any more."""
+    return ringing(held, *withdrawal(held, held, [*filter(None, [held.article(entry.id)])], GONE, now), now)
+
+
+def disown(entry: Entry, notice: Notice | None, held: Story, now: datetime) -> Change | None:
+    """The entry tells nothing of the topic, but may be what has become of an item that did; None if it is not."""
+    told = disowned(held, entry, notice, now)
+    return ringing(held, *told, now) if told else None
+
+
+def decided(
+    before: Story | None,
+    after: Story,
+    entry_id: str,
+    background: Background,
+    now: datetime,
+    ring: Ring | None = None,
+) -> Change:
+    """`ring`: what is known to ring."""
     beside = next((story for story in background.stories if story.id == after.related_to), None)
     rung = {figure for figure, story_id in background.figures.items() if story_id != after.id}
-    return ringing(before, after, decide(before, after, entry_id, now, beside=beside, rung=rung), now)
+    return ringing(before, after, ring or decide(before, after, entry_id, now, beside=beside, rung=rung), now)
 
 
 def ringing(before: Story | None, after: Story, verdict: Ring | Silent, now: datetime) -> Change:

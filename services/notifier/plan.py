@@ -7,7 +7,7 @@ Coalescing, superseding of stale revisions and recovery after a crash follow fro
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.models.story import AlertType, Revision, Story
+from shared.models.story import AlertType, Revision, Status, Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope
 
 # These must not wait for the quiet time between updates to pass.
@@ -54,7 +54,7 @@ Plan = Send | Wait | Nothing
 
 
 def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Plan:
-    """Decide for one pair. A subscription that never got `created` is told of any revision as `created`."""
+    """Decide for one pair."""
     news = [revision for revision in story.revisions if revision.number > delivery.sent_revision]
     if not news:
         return Nothing("up_to_date")
@@ -67,7 +67,7 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Pla
     if now - news[-1].at > timedelta(seconds=timing.max_age):
         return Nothing("too_old")
     if delivery.sent_revision == 0:
-        return _after(story.revisions[0].at, timing.hold, now, "hold") or Send(AlertType.CREATED, news[-1].reason)
+        return _first(story, timing, now)
     if not any(_urgent(revision) for revision in news):
         quiet = _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
         if quiet:
@@ -87,6 +87,14 @@ def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime) -
         return Wait(delivery.retry_at, "retry")
     superseded = delivery.refused and story.revision > frozen.revision
     return plan(delivery, story, timing, now) if superseded else Again(frozen)
+
+
+def _first(story: Story, timing: Timing, now: datetime) -> Plan:
+    """Who never got `created` is told of any revision as `created`, but not of what nobody stands by any more."""
+    if story.status is Status.RETRACTED:
+        return Nothing("retracted")
+    hold = _after(story.revisions[0].at, timing.hold, now, "hold")
+    return hold or Send(AlertType.CREATED, story.revisions[-1].reason)
 
 
 def _urgent(revision: Revision) -> bool:

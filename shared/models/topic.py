@@ -34,6 +34,13 @@ class Certainty(StrEnum):
     POSSIBLE = "possible"
 
 
+class Notice(StrEnum):
+    """What a publisher says of an article of its own."""
+
+    CORRECTION = "correction"
+    RETRACTION = "retraction"
+
+
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `Entry.whole`."""
 
@@ -85,6 +92,8 @@ class TopicMatch(Model):
         tuple[Evidence, ...], Field(description="what the entry tells besides: what tells happenings apart")
     ] = ()
     claims: tuple[Claim, ...] = ()
+    notice: Annotated[Notice | None, Field(description="what the publisher says of an article of its own")] = None
+    notice_at: Annotated[int | None, Field(description="where that begins, in code points")] = None
 
 
 class Classification(Model):
