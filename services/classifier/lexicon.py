@@ -17,9 +17,10 @@ from services.classifier.text import fold, is_cjk, is_word
 from shared.models.base import Model
 from shared.models.feed import LanguageCode
 from shared.models.pack import Forms
-from shared.models.topic import Certainty
+from shared.models.topic import Certainty, Notice
 
 _LONGEST_PREFIX = 4
+_OPENING = 4
 _MOST = 48  # forms of a kind in a sentence; what has more is a list
 
 
@@ -49,13 +50,6 @@ class Part(StrEnum):
     BEGIN = "begin"
     MID = "mid"
     END = "end"
-
-
-class Notice(StrEnum):
-    """What a publisher says of an article of its own."""
-
-    CORRECTION = "correction"
-    RETRACTION = "retraction"
 
 
 class Grammar(Model):
@@ -162,6 +156,8 @@ class Lexicon:
         for form in _forms(grammar) if grammar else ():
             by_key.setdefault(form.key, []).append(form)
         self.forms = list(by_key.values())
+        self._notices = [form for forms in self.forms for form in forms if form.kind == "notices"]
+        self._openings = frozenset(form.key[:_OPENING] for form in self._notices)
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
         )
@@ -187,6 +183,15 @@ class Lexicon:
                 of_kind.append(mark)
         by_kind = {kind: tuple(marks) for kind, marks in kept.items()}
         return Sentence(text, start, end, by_kind)
+
+    def opens_with_notice(self, title: str) -> bool:
+        """Cheap, for it is asked of every title."""
+        head = title[:_OPENING].lower()
+        head = head if head.isascii() or head.replace(" ", "").isalpha() else fold(head).text
+        if self._openings.isdisjoint((head[:2], head[:3], head)):
+            return False
+        told = fold(title).text
+        return any(told.startswith(form.key) and form.rest.match(told, len(form.key)) for form in self._notices)
 
     def _begins(self, text: str, at: int) -> bool:
         if at == 0 or not (is_word(text[at]) and is_word(text[at - 1])):
