@@ -21,6 +21,7 @@ from shared.models.topic import Certainty, Notice
 
 _LONGEST_PREFIX = 4
 _OPENING = 4
+_NOTICES = frozenset({"notices"})
 _MOST = 48  # forms of a kind in a sentence; what has more is a list
 
 
@@ -148,16 +149,19 @@ class _Form:
 
 
 class Lexicon:
-    """A grammar, compiled. Without one, only digits and punctuation are understood."""
+    """A grammar, compiled: all of it, or some `kinds`. Without one, only digits and punctuation are understood.
 
-    def __init__(self, grammar: Grammar | None = None) -> None:
+    `notices`: the lexicon of these alone, which is the cheaper to read with.
+    """
+
+    def __init__(self, grammar: Grammar | None = None, kinds: Set[str] = frozenset(Grammar.model_fields)) -> None:
         self.prefixes = frozenset(grammar.prefixes if grammar else ())
         by_key: dict[str, list[_Form]] = {}
-        for form in _forms(grammar) if grammar else ():
+        for form in _forms(grammar, kinds) if grammar else ():
             by_key.setdefault(form.key, []).append(form)
         self.forms = list(by_key.values())
-        self._notices = [form for forms in self.forms for form in forms if form.kind == "notices"]
-        self._openings = frozenset(form.key[:_OPENING] for form in self._notices)
+        self._openings = frozenset(key[:_OPENING] for key in by_key)
+        self.notices = Lexicon(grammar, _NOTICES) if kinds > _NOTICES else self
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
         )
@@ -184,14 +188,15 @@ class Lexicon:
         by_kind = {kind: tuple(marks) for kind, marks in kept.items()}
         return Sentence(text, start, end, by_kind)
 
-    def opens_with_notice(self, title: str) -> bool:
-        """Cheap, for it is asked of every title."""
+    def opens(self, title: str) -> bool:
+        """Whether it begins with a form, capitals aside. Cheap, for it is asked of every title."""
         head = title[:_OPENING].lower()
         head = head if head.isascii() or head.replace(" ", "").isalpha() else fold(head).text
         if self._openings.isdisjoint((head[:2], head[:3], head)):
             return False
         told = fold(title).text
-        return any(told.startswith(form.key) and form.rest.match(told, len(form.key)) for form in self._notices)
+        found = (form for forms in self.forms for form in forms if told.startswith(form.key))
+        return any(form.rest.match(told, len(form.key)) for form in found)
 
     def _begins(self, text: str, at: int) -> bool:
         if at == 0 or not (is_word(text[at]) and is_word(text[at - 1])):
@@ -211,10 +216,10 @@ def _longest(marks: list[Mark]) -> Iterator[Mark]:
             yield mark
 
 
-def _forms(grammar: Grammar) -> Iterator[_Form]:
+def _forms(grammar: Grammar, kinds: Set[str]) -> Iterator[_Form]:
     for kind in Grammar.model_fields:
         held = getattr(grammar, kind)
-        if kind in ("language", "prefixes"):
+        if kind in ("language", "prefixes") or kind not in kinds:
             continue
         if isinstance(held, Mapping):
             named = [(str(getattr(name, "value", name)), forms) for name, forms in held.items()]

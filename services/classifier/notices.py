@@ -26,7 +26,7 @@ class Note(NamedTuple):
 def read_notice(text: str, spans: Sequence[Span], lexicon: Lexicon) -> Note | None:
     """The first that is found; where both stand together, that the article is taken back."""
     for start, end in dict.fromkeys(_places(text, spans)):
-        marks = lexicon.read(text, start, end).of("notices")
+        marks = lexicon.notices.read(text, start, end).marks
         if marks:
             gravest = max(marks, key=lambda mark: mark.value == Notice.RETRACTION)
             return Note(Notice(gravest.value), gravest.start)
@@ -39,7 +39,7 @@ def opens_with_notice(entry: Entry, lexicons: Mapping[str, Lexicon]) -> bool:
     if language is None and _LABEL.match(entry.title):
         language = language_of(entry.title)
     lexicon = lexicons.get(language.split("-")[0]) if language else None
-    return lexicon is not None and lexicon.opens_with_notice(entry.title)
+    return lexicon is not None and lexicon.notices.opens(entry.title)
 
 
 def notice_of(entry: Entry, lexicons: Mapping[str, Lexicon]) -> Notice | None:

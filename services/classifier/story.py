@@ -137,12 +137,20 @@ def revise(story: Story, ring: Ring, now: datetime) -> Story:
 
 def status_of(story: Story) -> Status:
     """From the most to the least certain that can be said."""
-    if not story.standing or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
+    if not _has_standing(story) or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
         return Status.RETRACTED
     if verdict := _verdict(story):
         return verdict
     developing = story.independent_sources > 1 or story.revision > 1
     return Status.DEVELOPING if developing else Status.BREAKING
+
+
+def _has_standing(story: Story) -> bool:
+    """Whether anybody stands by it: an outlet that copied what its author took back still does."""
+    gone = {article.url for article in story.articles if article.withdrawn}
+    return any(
+        article.withdrawn is None and (article.url is None or article.url not in gone) for article in story.articles
+    )
 
 
 def _verdict(story: Story) -> Status | None:
