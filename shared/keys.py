@@ -137,9 +137,9 @@ def entry(entry_id: str) -> str:
 # Pages of relevant entries.
 
 
-@_key("string", "until the page has been read or given up", writer="poller, fenced by its lease", readers="poller")
+@_key("string", "until the page was last checked, or given up", writer="poller, fenced by its lease", readers="poller")
 def page(entry_id: str) -> str:
-    """How far reading the entry's page has come, JSON."""
+    """How far reading the entry's page, and checking it, has come, JSON."""
     return f"page:{entry_id}"
 
 
@@ -192,7 +192,7 @@ def topic_stories(topic: str) -> str:
 
 @_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier, cli)", readers="store.stories")
 def entry_story(topic: str, entry_id: str) -> str:
-    """The story that the entry was assigned to; after a blank, the hash of the text that it was read with."""
+    """The story that the entry was assigned to; after a blank, its edition: a hash of its text, or `gone`."""
     return f"topic:{topic}:entry:{entry_id}"
 
 

@@ -105,7 +105,7 @@ def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
 def identities(entry: Entry | Article, fingerprint: Fingerprint) -> tuple[str, ...]:
     """What makes another entry the same item or text, short enough for a key; the surest first."""
     named = [
-        f"guid {entry.guid}" if entry.guid and _is_global(entry.guid) else "",
+        f"guid {entry.guid if _is_global(entry.guid) else f'{entry.feed_name} {entry.guid}'}" if entry.guid else "",
         f"address {_address(entry.url)}" if entry.url and _address(entry.url) else "",
         f"text {fingerprint.text_hash}" if fingerprint.text_hash else "",
     ]
@@ -120,7 +120,7 @@ def index_terms(fingerprint: Fingerprint) -> tuple[str, ...]:
 def _same_item(entry: Entry, candidates: Iterable[Story]) -> Assignment | None:
     for story in candidates:
         for article in story.articles:
-            if how := _identity(entry, article):
+            if how := same_item(entry, article):
                 return _exact(story, article, f"{how} as {article.feed_name}'s")
     return None
 
@@ -129,14 +129,19 @@ def _exact(story: Story, article: Article, reason: str) -> Assignment:
     return Assignment(story.id, Decision.EXACT, 1.0, reason, derived_from=article.source)
 
 
-def _identity(entry: Entry, article: Article) -> str | None:
+def same_item(entry: Entry, article: Article) -> str | None:
+    """By what the two are one item; None if they are not."""
     if entry.id == article.entry_id:
         return "the same entry"
-    if entry.guid and entry.guid == article.guid and _is_global(entry.guid):
+    if entry.guid and entry.guid == article.guid and (_is_global(entry.guid) or _reworded(entry, article)):
         return "the same guid"
     if entry.url and article.url and _address(entry.url) == _address(article.url) != "":
         return "the same address"
     return None
+
+
+def _reworded(entry: Entry, article: Article) -> bool:
+    return entry.change > 0 and entry.feed_name == article.feed_name
 
 
 def _is_global(guid: str) -> bool:

@@ -8,13 +8,14 @@ from hashlib import sha256
 
 from services.classifier.claims import read_claims
 from services.classifier.lexicon import Lexicon
+from services.classifier.notices import read_notice
 from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.pack import TopicPack, TopicRule
 from shared.models.topic import Classification, Evidence, Reply, Severity, Tier, TopicMatch
 
-ENGINE = 4  # raised whenever the same pack would give another verdict
+ENGINE = 5  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
 # "and" with its spaces, or one character: a second owner so close to the actor shares the noun with it.
 _SHARED, _SHARED_CJK = 6, 2
@@ -70,6 +71,7 @@ class Topic:
             if verdict.relevant
             else ()
         )
+        note = read_notice(text.text, text.sentences, text.lexicon) if verdict.relevant else None
         return TopicMatch(
             topic=self.pack.name,
             version=self.version,
@@ -90,6 +92,8 @@ class Topic:
             ),
             reply=_reply(self.pack.topic, text, hits),
             claims=claims,
+            notice=note.notice if note else None,
+            notice_at=note.start if note else None,
         )
 
     def _verdict(self, text: _Text, parts: "_Parts") -> _Verdict:
@@ -224,7 +228,7 @@ class Matcher:
     def __init__(self, packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> None:
         """`lexicons`: language → how its numbers and times are said; without it, claims know digits only."""
         self.topics = tuple(Topic(pack) for pack in packs)
-        self._lexicons = lexicons or {}
+        self.lexicons = lexicons or {}
         self._digits_only = Lexicon()
         self._scanner = Scanner(packs)
 
@@ -249,7 +253,7 @@ class Matcher:
         bounds = sentences(text, titled=True)
         best: dict[int, TopicMatch] = {}
         for spoken in languages_of(text, language, scan.languages):
-            read = _Text(text, spoken, bounds, self._lexicons.get(spoken, self._digits_only), published)
+            read = _Text(text, spoken, bounds, self.lexicons.get(spoken, self._digits_only), published)
             for index, hits in scan.hits(spoken).items():
                 verdict = self.topics[index].judge(read, hits)
                 if verdict and (index not in best or _weight(verdict) > _weight(best[index])):

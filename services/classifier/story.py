@@ -119,6 +119,15 @@ def withdraw(story: Story, entry_id: str, why: str, now: datetime) -> Story:
     return told_anew(story.model_copy(update={"articles": articles, "updated_at": now}))
 
 
+def reworded(story: Story, article: Article, entry: Entry, now: datetime) -> Story:
+    """The story in which the article reads as its publisher has it now. What it is compared by stays: others copied
+    that."""
+    summary = entry.summary[:SUMMARY] if article.summary else ""
+    reads = article.model_copy(update={"title": entry.title or article.title, "summary": summary})
+    articles = tuple(reads if each.entry_id == article.entry_id else each for each in story.articles)
+    return told_anew(story.model_copy(update={"articles": articles, "updated_at": now}))
+
+
 def revise(story: Story, ring: Ring, now: datetime) -> Story:
     """The story with the next revision, which the ring announces."""
     revision = Revision(number=story.revision + 1, type=ring.type, reason=ring.reason.value, detail=ring.detail, at=now)
@@ -128,12 +137,20 @@ def revise(story: Story, ring: Ring, now: datetime) -> Story:
 
 def status_of(story: Story) -> Status:
     """From the most to the least certain that can be said."""
-    if not story.standing or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
+    if not _has_standing(story) or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
         return Status.RETRACTED
     if verdict := _verdict(story):
         return verdict
     developing = story.independent_sources > 1 or story.revision > 1
     return Status.DEVELOPING if developing else Status.BREAKING
+
+
+def _has_standing(story: Story) -> bool:
+    """Whether anybody stands by it: an outlet that copied what its author took back still does."""
+    gone = {article.url for article in story.articles if article.withdrawn}
+    return any(
+        article.withdrawn is None and (article.url is None or article.url not in gone) for article in story.articles
+    )
 
 
 def _verdict(story: Story) -> Status | None:
@@ -162,11 +179,16 @@ def slim(articles: Sequence[Article]) -> tuple[Article, ...]:
     compared = [article for article in articles if article.fingerprint.terms or article.fingerprint.words]
     spared = {article.entry_id for article in compared[FIRST_COMPARED:-LAST_COMPARED]}
     return tuple(
-        article.model_copy(update={"fingerprint": Fingerprint(text_hash=article.fingerprint.text_hash)})
+        article.model_copy(update={"fingerprint": _bare(article.fingerprint)})
         if article.entry_id in spared
         else article
         for article in articles
     )
+
+
+def _bare(fingerprint: Fingerprint) -> Fingerprint:
+    """What the article is known again by, and what a correction of it is held against."""
+    return Fingerprint(text_hash=fingerprint.text_hash, figures=fingerprint.figures)
 
 
 def _reread_claims(
@@ -208,7 +230,7 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
         reason=assignment.reason,
         derived_from=assignment.derived_from,
         # What it derives from is compared already; a story of a thousand copies stays small.
-        fingerprint=Fingerprint(text_hash=fingerprint.text_hash) if derived else fingerprint,
+        fingerprint=_bare(fingerprint) if derived else fingerprint,
     )
 
 

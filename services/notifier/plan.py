@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.models.story import AlertType, Revision, Story
+from shared.models.story import AlertType, Revision, Status, Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope
 
 # These must not wait for the quiet time between updates to pass.
@@ -63,7 +63,7 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime, *, kno
     if delivery.sent_revision == 0 and known:
         return Send(AlertType.MERGED, news[-1].reason)
     if delivery.sent_revision == 0:
-        return _after(story.revisions[0].at, timing.hold, now, "hold") or Send(AlertType.CREATED, news[-1].reason)
+        return _first(story, timing, now)
     if not any(_urgent(revision) for revision in news):
         quiet = _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
         if quiet:
@@ -95,6 +95,14 @@ def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime, *
         return Wait(delivery.retry_at, "retry")
     superseded = delivery.refused and story.revision > frozen.revision
     return plan(delivery, story, timing, now, known=known) if superseded else Again(frozen)
+
+
+def _first(story: Story, timing: Timing, now: datetime) -> Plan:
+    """Who never got `created` is told of any revision as `created`, but not of what nobody stands by any more."""
+    if story.status is Status.RETRACTED:
+        return Nothing("retracted")
+    hold = _after(story.revisions[0].at, timing.hold, now, "hold")
+    return hold or Send(AlertType.CREATED, story.revisions[-1].reason)
 
 
 def _urgent(revision: Revision) -> bool:

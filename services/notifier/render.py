@@ -96,7 +96,7 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size, best: Ar
         "language": best.language,
         "relevance": {"score": story.score, "threshold": story.threshold, "topic_version": story.topic_version},
         "event_type": story.event_type,
-        "claims": [_claim(claim, story) for claim in story.claims[: size.claims]],
+        "claims": [_claim(claim, story) for claim in story.said[: size.claims]],
         "counts": _counts(story),
         "times": {
             "first_published": _iso(min((a.moment for a in story.articles), default=None)),

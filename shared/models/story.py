@@ -213,6 +213,11 @@ class Story(Model):
         return self.revisions[-1].number if self.revisions else 0
 
     @property
+    def said(self) -> tuple[KnownClaim, ...]:
+        """Without what all who said it have corrected, which is remembered only."""
+        return tuple(claim for claim in self.claims if claim.sources)
+
+    @property
     def sources(self) -> frozenset[str]:
         return frozenset(article.source for article in self.articles)
 

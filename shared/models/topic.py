@@ -42,6 +42,13 @@ class Reply(StrEnum):
     CORRECTED = "corrected"
 
 
+class Notice(StrEnum):
+    """What a publisher says of an article of its own."""
+
+    CORRECTION = "correction"
+    RETRACTION = "retraction"
+
+
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `Entry.whole`."""
 
@@ -98,6 +105,8 @@ class TopicMatch(Model):
     ] = ()
     reply: Annotated[Reply | None, Field(description="how title or lead answer what somebody said before")] = None
     claims: tuple[Claim, ...] = ()
+    notice: Annotated[Notice | None, Field(description="what the publisher says of an article of its own")] = None
+    notice_at: Annotated[int | None, Field(description="where that begins, in code points")] = None
 
 
 class Classification(Model):

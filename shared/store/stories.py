@@ -79,6 +79,18 @@ class StoryStore:
 
         return self._once(topic, choose, lambda change: {entry_id: f"{change.story.id} {edition}"})
 
+    def amend(self, topic: str, identities: Sequence[str], decide: Callable[[Story], Change | None]) -> Change | None:
+        """Let `decide` change the story that holds an item of these identities, the surest first; None if it will not,
+        or if there is none."""
+
+        def choose(pipe: Pipeline) -> Change | None:
+            named = pipe.mget([keys.topic_identity(topic, identity) for identity in identities]) if identities else []
+            ids = dict.fromkeys(_text(story_id) for story_id in named if story_id)
+            stories = (story for story_id in ids if (story := self._current(pipe, story_id)))
+            return next((change for story in stories if (change := decide(story))), None)
+
+        return self._once(topic, choose, lambda _: {})
+
     def change(
         self, topic: str, story_ids: Sequence[str], decide: Callable[[Sequence[Story]], Change | None]
     ) -> Change | None:

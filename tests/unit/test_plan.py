@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.notifier.channels.base import Sent
 from services.notifier.conclude import ATTEMPTS_KEPT, conclude
 from services.notifier.plan import Again, Nothing, Send, Timing, Wait, next_step, plan
-from shared.models.story import AlertType, Story
+from shared.models.story import AlertType, Status, Story
 from shared.models.subscription import Attempt, Delivery, DeliveryStatus
 from tests.factories import NOON, after, delivery, envelope, revision, story
 
@@ -50,6 +50,12 @@ def test_the_hold_counts_from_the_first_revision() -> None:
 
 def test_who_never_got_created_gets_revision_three_as_created() -> None:
     assert plan(delivery(), revised(0, 100, 200), TIMING, after(300)) == Send(AlertType.CREATED, "figure_changed")
+
+
+def test_who_never_got_created_is_not_told_of_what_nobody_stands_by() -> None:
+    taken_back = revised(0, 100, type=AlertType.RETRACTED).model_copy(update={"status": Status.RETRACTED})
+    assert plan(delivery(), taken_back, TIMING, after(300)) == Nothing("retracted")
+    assert plan(told(1), taken_back, TIMING, after(300)) == Send(AlertType.RETRACTED, "figure_changed")
 
 
 def test_who_is_up_to_date_is_told_nothing() -> None:

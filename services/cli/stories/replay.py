@@ -108,13 +108,14 @@ def rung(alert: Alert | None) -> dict[str, object] | None:
 
 
 def _weight(told: Told) -> tuple[bool, float]:
-    return told.match.relevant, told.match.score
+    """What takes something away tells more than what has no part in the topic."""
+    return told.match is None or told.match.relevant, told.match.score if told.match else 0.0
 
 
 def _outcome(arrival: Arrival, entry: Entry, told: Told | None, before: Outcome | None) -> Outcome:
     if told is None:
         return Outcome(arrival, "no_actor")
-    if not told.match.relevant:
+    if told.match and not told.match.relevant:
         return Outcome(arrival, told.match.reason)
     if told.change is None:
         assert before is not None
@@ -151,7 +152,7 @@ class Press:
         self._sources.setdefault(line.id, source)
         item = self._items.setdefault((source, line.id), _Item([]))
         if line.gone and item.entry:  # whatever is left in its place: what it was is gone
-            return item.entry.model_copy(update={"seen_at": arrival.at})
+            return item.entry.model_copy(update={"seen_at": arrival.at, "gone": True})
         item.entry = _entry(arrival, source, _change(item, line))
         return item.entry
 
