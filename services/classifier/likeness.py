@@ -41,30 +41,30 @@ class Weights:
     known: float = 0.1
     odds: Mapping[str, float] = field(
         default_factory=lambda: {
-            "shared event": 1.327,
-            "lone event": 0.122,
-            "shared figure": 0.980,
-            "lone figure": -0.139,
-            "lone voice": -0.197,
-            "shared region": 0.181,
-            "lone region": -0.131,
-            "shared place": 1.622,
-            "shared aspect": 1.162,
-            "lone aspect": -0.129,
-            "words": 4.823,
-            "one voice": 0.956,
-            "other side": -1.397,
-            "reply": 0.551,
-            "reply of other side": 0.670,
-            "days to reply": 0.505,
-            "one figure": 0.324,
-            "other figures": -0.159,
+            "shared event": 1.322,
+            "lone event": 0.120,
+            "shared figure": 0.978,
+            "lone figure": -0.138,
+            "lone voice": -0.190,
+            "shared region": 0.170,
+            "lone region": -0.136,
+            "shared place": 1.594,
+            "shared aspect": 1.159,
+            "lone aspect": -0.128,
+            "words": 4.762,
+            "one voice": 0.965,
+            "other side": -1.413,
+            "reply": 0.559,
+            "reply of other side": 0.660,
+            "days to reply": 0.500,
+            "one figure": 0.328,
+            "other figures": -0.152,
             "days": -2.061,
             "days after": 0.959,
-            "stories": -1.371,
+            "stories": -1.368,
         }
     )
-    bias: float = 1.145
+    bias: float = 1.140
     same_story_at: float = 0.65
     reply_at: float = 0.4
     related_at: float = 0.2
