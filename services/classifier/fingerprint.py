@@ -48,7 +48,7 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
         figures={role: tuple(sorted(values)) for role, values in figures.items()},
         voices=_sorted(claim.attribution for claim in upfront if _speaks(claim, match)),
         classes=_sorted(claim.attribution_class for claim in upfront if _speaks(claim, match)),
-        replies=_replies(match, upfront) if match else False,
+        replies=bool(match and _verdicts(entry, match)),
         language=_spoken(entry, match),
         words=weighed(_first_sentences(entry, match), _spoken(entry, match) or ""),
         shingles=_sketch(told),
@@ -56,9 +56,12 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
     )
 
 
-def _replies(match: TopicMatch, upfront: Sequence[Claim]) -> bool:
-    verdicts = (Certainty.CONFIRMED, Certainty.DENIED)
-    return match.reply is not None or any(claim.certainty in verdicts for claim in upfront)
+def _verdicts(entry: Entry, match: TopicMatch) -> set[str]:
+    """How title or lead answer what somebody said before: confirmed, denied, corrected."""
+    answers = (Certainty.CONFIRMED, Certainty.DENIED)
+    upfront = (claim.certainty for claim in match.claims if position(entry, claim.start) <= LEAD)
+    found = {certainty.value for certainty in upfront if certainty in answers}
+    return found | ({match.reply.value} if match.reply else set())
 
 
 def _speaks(claim: Claim, match: TopicMatch | None) -> bool:
@@ -118,6 +121,7 @@ def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, int]]:
         yield f"event:{match.event_type}", LEAD
     for event in match.events:
         yield f"event:{event}", LEAD + 1
+    yield from ((f"aspect:{verdict}", LEAD) for verdict in _verdicts(entry, match))
     for aspect in match.aspects:
         yield f"aspect:{aspect.concept}", position(entry, aspect.start)
     for claim in match.claims:

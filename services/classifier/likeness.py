@@ -41,30 +41,30 @@ class Weights:
     known: float = 0.1
     odds: Mapping[str, float] = field(
         default_factory=lambda: {
-            "shared event": 1.322,
-            "lone event": 0.120,
-            "shared figure": 0.978,
+            "shared event": 1.392,
+            "lone event": 0.149,
+            "shared figure": 0.997,
             "lone figure": -0.138,
-            "lone voice": -0.190,
-            "shared region": 0.170,
-            "lone region": -0.136,
-            "shared place": 1.594,
-            "shared aspect": 1.159,
-            "lone aspect": -0.128,
-            "words": 4.762,
-            "one voice": 0.965,
-            "other side": -1.413,
-            "reply": 0.559,
-            "reply of other side": 0.660,
-            "days to reply": 0.500,
-            "one figure": 0.328,
-            "other figures": -0.152,
-            "days": -2.061,
-            "days after": 0.959,
-            "stories": -1.368,
+            "lone voice": -0.213,
+            "shared region": 0.261,
+            "lone region": -0.122,
+            "shared place": 1.622,
+            "shared aspect": 1.001,
+            "lone aspect": -0.077,
+            "words": 5.057,
+            "one voice": 0.913,
+            "other side": -1.347,
+            "reply": 0.339,
+            "reply of other side": 0.408,
+            "days to reply": 0.520,
+            "one figure": 0.332,
+            "other figures": -0.127,
+            "days": -2.033,
+            "days after": 0.913,
+            "stories": -1.390,
         }
     )
-    bias: float = 1.140
+    bias: float = 0.976
     same_story_at: float = 0.65
     reply_at: float = 0.4
     related_at: float = 0.2
