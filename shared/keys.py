@@ -179,6 +179,12 @@ def topic_assignments(topic: str) -> str:
     return f"topic:{topic}:assignments"
 
 
+@_key("string", "1 s", writer="store.stories (classifier)", readers="store.stories")
+def topic_turn(topic: str) -> str:
+    """The token of the worker that assigns just now, while the others wait."""
+    return f"topic:{topic}:turn"
+
+
 @_key("zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
 def topic_stories(topic: str) -> str:
     """The topic's stories, by when they last changed."""

@@ -4,8 +4,8 @@ What a decision changes is written in one transaction.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from math import log as ln
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.client import Pipeline
-from redis.exceptions import WatchError
+from redis.exceptions import LockNotOwnedError, WatchError
 
 from shared import keys
 from shared.logs import get_logger
@@ -28,6 +28,10 @@ FIGURES_KEPT = 1_000
 # which only the newest are looked at.
 CANDIDATES = 24
 POSTINGS = 64
+# An assignment takes some 10 ms. A worker that was killed in its turn holds the others up for no longer than a turn.
+TURN_SECONDS = 1.0
+TURN_WAIT_SECONDS = 5.0
+TURN_LOOK_SECONDS = 0.002
 log = get_logger()
 
 
@@ -98,7 +102,32 @@ class StoryStore:
         """Store what `choose` says, if anything, and of which story the `entries` are.
 
         One optimistic transaction on the topic: when another entry was assigned meanwhile, `choose` is asked again.
+        Workers take turns, so that this is rare.
         """
+        with self._turn(topic):
+            return self._committed(topic, choose, entries)
+
+    @contextmanager
+    def _turn(self, topic: str) -> Iterator[None]:
+        """The topic to oneself for a moment. A courtesy: who waited for too long goes on without, and who was killed
+        in his turn, or overran it, does no harm, because the transaction alone decides."""
+        turn = self.redis.lock(
+            keys.topic_turn(topic), timeout=TURN_SECONDS, sleep=TURN_LOOK_SECONDS, blocking_timeout=TURN_WAIT_SECONDS
+        )
+        mine = turn.acquire()
+        try:
+            yield
+        finally:
+            if mine:
+                with suppress(LockNotOwnedError):
+                    turn.release()
+
+    def _committed(
+        self,
+        topic: str,
+        choose: Callable[[Pipeline], Change | None],
+        entries: Callable[[Change], Mapping[str, str]],
+    ) -> Change | None:
         while True:
             # Raised, too, where the connection is lost while watching.
             with suppress(WatchError), self.redis.pipeline() as pipe:
