@@ -207,7 +207,10 @@ def topic_identity(topic: str, identity: str) -> str:
     "zset", "TOCSIN_STORY_WINDOW_SECONDS after the last", writer="store.stories (classifier)", readers="store.stories"
 )
 def topic_term(topic: str, term: str) -> str:
-    """The stories with an article in its own words that says the term, by when that came."""
+    """The stories with an article in its own words that says the term, by when that came, in whole seconds.
+
+    Of a set of terms, `set:` and a hash of it, the newest 64.
+    """
     return f"topic:{topic}:term:{term}"
 
 

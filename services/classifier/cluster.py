@@ -4,10 +4,13 @@ The ladder, cheapest and surest first: the same item, the same text, near-duplic
 other words.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
+from itertools import product
 
 from services.classifier.fingerprint import figure_term
 from services.classifier.likeness import (
@@ -28,6 +31,15 @@ from shared.models.story import Article, Decision, Fingerprint, Story, same_figu
 COPY_AT = 0.30
 # A headline alone has few shingles, and headlines resemble each other by chance.
 _SHORT, _SHORT_COPY_AT = 12, 0.60
+# Kinds of terms that together tell a happening: `benchmarks/assigning.py` counts how often they find its story.
+_TELLING = (
+    ("figure", "place"),
+    ("figure", "event"),
+    ("figure", "voice"),
+    ("figure", "aspect"),
+    ("place", "aspect"),
+    ("place", "event", "voice"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,14 @@ def identities(entry: Entry, fingerprint: Fingerprint) -> tuple[str, ...]:
 def index_terms(fingerprint: Fingerprint) -> tuple[str, ...]:
     """By what a story is found that may be this article's."""
     return (*fingerprint.terms, *(f"word:{word}" for word in fingerprint.words))
+
+
+def index_sets(fingerprint: Fingerprint) -> tuple[tuple[str, ...], ...]:
+    """What few stories say together, of terms each of which many say."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for term in fingerprint.terms:
+        by_kind[term.partition(":")[0]].append(term)
+    return tuple(together for kinds in _TELLING for together in product(*(by_kind[kind] for kind in kinds)))
 
 
 def _same_item(entry: Entry, candidates: Iterable[Story]) -> Assignment | None:
@@ -160,10 +180,10 @@ def _same_happening(
     fingerprint: Fingerprint, moment: datetime, candidates: Sequence[Story], corpus: Corpus, weights: Weights
 ) -> Assignment:
     rarity = corpus.rarity(weights)
+    background = _background(corpus.figures)
     nearest, found = Likeness(0.0), None
     for story, article in _told_otherwise(fingerprint, candidates):
-        background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in != story.id}
-        alike = likeness(fingerprint, article.fingerprint, rarity, background=background, weights=weights)
+        alike = likeness(fingerprint, article.fingerprint, rarity, background=background(story.id), weights=weights)
         value = alike.value * decay(abs(article.moment - moment))
         if value > nearest.value:
             nearest, found = Likeness(value, alike.why), story
@@ -177,6 +197,19 @@ def _same_happening(
         return Assignment(None, Decision.RELATED, nearest.value, reason, beside=found.id)
     reason = f"nearest is {found.id}, {nearest.value:.2f} < {weights.related_at:.2f}"
     return Assignment(None, Decision.NEW, nearest.value, reason)
+
+
+def _background(figures: Mapping[str, str]) -> Callable[[str], frozenset[str]]:
+    """The figures that other stories than this one told: there are many, and few stories to ask for."""
+    told: dict[str, set[str]] = defaultdict(set)
+    for figure, story_id in figures.items():
+        told[_term(figure)].add(story_id)
+
+    @cache
+    def of_others(story_id: str) -> frozenset[str]:
+        return frozenset(term for term, story_ids in told.items() if story_ids != {story_id})
+
+    return of_others
 
 
 def _term(figure: str) -> str:

@@ -9,11 +9,12 @@ from shared.models.story import Alert, Story
 @dataclass(frozen=True, slots=True)
 class Marks:
     """By what an entry is found. `identities`: what makes another the same item; `terms`: what another may share;
-    `figures`: what it counts, as a story remembers it."""
+    `figures`: what it counts, as a story remembers it; `sets`: of terms that many say, those that few say together."""
 
     identities: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+    sets: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
