@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import classifying, parsing, polling, queueing, scale
+from benchmarks import assigning, classifying, parsing, polling, queueing, scale, turns
 from benchmarks.measure import Row, table
 
 
@@ -21,6 +21,8 @@ def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
     feeds, entries, rounds = (10, 10, 1) if tiny else (300, 300, 5)
     texts = 100 if tiny else classifying.TEXTS
     many, few, polls = (40, 20, 10) if tiny else (scale.MANY, scale.FEW, scale.POLLS)
+    # A tenth of what `benchmarks.assigning` has by itself: to write its stories takes longer than all else together.
+    stories = (60, 40, 10) if tiny else (assigning.MANY // 10, assigning.FEW, assigning.ENTRIES)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn, max_tasks_per_child=1) as pool:
         measured = (
@@ -29,6 +31,8 @@ def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
             pool.submit(queueing.measure, entries, rounds),
             pool.submit(parsing.measure, parsing.read_corpus(corpus), rounds),
             pool.submit(classifying.measure, texts, rounds),
+            pool.submit(assigning.measure, *stories, rounds),
+            pool.submit(turns.measure, entries, rounds, 2 if tiny else turns.WORKERS),
         )
         return [row for future in measured for row in future.result()]
 

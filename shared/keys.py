@@ -179,6 +179,12 @@ def topic_assignments(topic: str) -> str:
     return f"topic:{topic}:assignments"
 
 
+@_key("string", "1 s", writer="store.stories (classifier)", readers="store.stories")
+def topic_turn(topic: str) -> str:
+    """The token of the worker that assigns just now, while the others wait."""
+    return f"topic:{topic}:turn"
+
+
 @_key(
     "zset",
     "a member: TOCSIN_STORY_RETENTION_SECONDS",
@@ -209,7 +215,10 @@ def topic_identity(topic: str, identity: str) -> str:
     readers="store.stories",
 )
 def topic_term(topic: str, term: str) -> str:
-    """The stories with an article in its own words that says the term, by when that came."""
+    """The stories with an article in its own words that says the term, by when that came, in whole seconds.
+
+    Of a set of terms, `set:` and a hash of it, the newest 64.
+    """
     return f"topic:{topic}:term:{term}"
 
 

@@ -4,10 +4,13 @@ The ladder, cheapest and surest first: the same item, the same text, near-duplic
 other words.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
+from itertools import product
 
 from services.classifier.fingerprint import figure_term
 from services.classifier.likeness import (
@@ -31,6 +34,15 @@ _SHORT, _SHORT_COPY_AT = 12, 0.60
 _BOTH = 0.15
 # And the articles that opened them at least so alike.
 _MAY_BE_ONE = 0.4
+# Kinds of terms that together tell a happening: `benchmarks/assigning.py` counts how often they find its story.
+_TELLING = (
+    ("figure", "place"),
+    ("figure", "event"),
+    ("figure", "voice"),
+    ("figure", "aspect"),
+    ("place", "aspect"),
+    ("place", "event", "voice"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,14 @@ def identities(entry: Entry | Article, fingerprint: Fingerprint) -> tuple[str, .
 def index_terms(fingerprint: Fingerprint) -> tuple[str, ...]:
     """By what a story is found that may be this article's."""
     return (*fingerprint.terms, *(f"word:{word}" for word in fingerprint.words))
+
+
+def index_sets(fingerprint: Fingerprint) -> tuple[tuple[str, ...], ...]:
+    """What few stories say together, of terms each of which many say."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for term in fingerprint.terms:
+        by_kind[term.partition(":")[0]].append(term)
+    return tuple(together for kinds in _TELLING for together in product(*(by_kind[kind] for kind in kinds)))
 
 
 def _same_item(entry: Entry, candidates: Iterable[Story]) -> Assignment | None:
@@ -221,9 +241,10 @@ def _same_happening(
     fingerprint: Fingerprint, moment: datetime, candidates: Sequence[Story], corpus: Corpus, weights: Weights
 ) -> Assignment:
     rarity = corpus.rarity(weights)
+    background = _background(corpus.figures)
     nearest, found = Likeness(0.0), None
     for story in candidates:
-        alike = _to_story(fingerprint, moment, story, corpus, rarity, weights)
+        alike = _to_story(fingerprint, moment, story, corpus, rarity, background(story.id), weights)
         if alike.value > nearest.value:
             nearest, found = alike, story
     enough = weights.reply_at if fingerprint.replies else weights.same_story_at
@@ -245,11 +266,11 @@ def _to_story(
     story: Story,
     corpus: Corpus,
     rarity: Callable[[str], float],
+    background: Collection[str],
     weights: Weights,
 ) -> Likeness:
     """To the story as a whole as much as to its nearest article, lest it grow from one to the next into another; but a
     reply answers one article, not those that answered before."""
-    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in != story.id}
     found = [
         likeness(
             fingerprint,
@@ -268,6 +289,19 @@ def _to_story(
     nearest = max(found, key=lambda alike: alike.value)
     mean = sum(alike.value for alike in found) / len(found)
     return nearest if fingerprint.replies else Likeness((nearest.value + mean) / 2, nearest.why)
+
+
+def _background(figures: Mapping[str, str]) -> Callable[[str], frozenset[str]]:
+    """The figures that other stories than this one told: there are many, and few stories to ask for."""
+    told: dict[str, set[str]] = defaultdict(set)
+    for figure, story_id in figures.items():
+        told[_term(figure)].add(story_id)
+
+    @cache
+    def of_others(story_id: str) -> frozenset[str]:
+        return frozenset(term for term, story_ids in told.items() if story_ids != {story_id})
+
+    return of_others
 
 
 def _term(figure: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
-from services.classifier.cluster import identities, index_terms
+from services.classifier.cluster import identities, index_sets, index_terms
 from services.classifier.story import slim, told_anew, with_claim
 from shared.models.change import Change, Marks
 from shared.models.story import Article, Decision, KnownClaim, Story, figure_key
@@ -122,7 +122,8 @@ def _marks(articles: Iterable[Article]) -> Marks:
     found = [(article, article.fingerprint) for article in articles]
     same = (identity for article, printed in found for identity in identities(article, printed))
     terms = (term for _, printed in found for term in index_terms(printed))
-    return Marks(tuple(dict.fromkeys(same)), tuple(dict.fromkeys(terms)))
+    sets = (together for _, printed in found for together in index_sets(printed))
+    return Marks(tuple(dict.fromkeys(same)), tuple(dict.fromkeys(terms)), sets=tuple(dict.fromkeys(sets)))
 
 
 def _figures(claims: Iterable[KnownClaim]) -> tuple[str, ...]:

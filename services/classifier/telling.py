@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.classifier.alerting import Reason, Ring, Silent, decide
-from services.classifier.cluster import assign, identities, index_terms, twin
+from services.classifier.cluster import assign, identities, index_sets, index_terms, twin
 from services.classifier.corrections import corrected, corrected_text
 from services.classifier.fingerprint import fingerprint
 from services.classifier.likeness import Corpus
@@ -24,7 +24,8 @@ from shared.models.topic import Notice, TopicMatch
 def marks_of(entry: Entry, fingerprint: Fingerprint) -> Marks:
     """By what the entry is found by others, and finds them."""
     figures = (figure_key(role, value) for role, values in fingerprint.figures.items() for value in values)
-    return Marks(identities(entry, fingerprint), index_terms(fingerprint), tuple(figures))
+    terms, sets = index_terms(fingerprint), index_sets(fingerprint)
+    return Marks(identities(entry, fingerprint), terms, tuple(figures), sets)
 
 
 def place(entry: Entry, match: TopicMatch, background: Background, now: datetime) -> Change:

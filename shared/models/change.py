@@ -9,16 +9,21 @@ from shared.models.story import Alert, Story
 @dataclass(frozen=True, slots=True)
 class Marks:
     """By what an entry is found. `identities`: what makes another the same item; `terms`: what another may share;
-    `figures`: what it counts, as a story remembers it."""
+    `figures`: what it counts, as a story remembers it; `sets`: of terms that many say, those that few say together."""
 
     identities: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+    sets: tuple[tuple[str, ...], ...] = ()
 
     def and_of(self, other: "Marks") -> "Marks":
         """By either's, each once."""
-        pairs = ((self.identities, other.identities), (self.terms, other.terms), (self.figures, other.figures))
-        return Marks(*(tuple(dict.fromkeys(mine + its)) for mine, its in pairs))
+        return Marks(
+            tuple(dict.fromkeys(self.identities + other.identities)),
+            tuple(dict.fromkeys(self.terms + other.terms)),
+            tuple(dict.fromkeys(self.figures + other.figures)),
+            tuple(dict.fromkeys(self.sets + other.sets)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

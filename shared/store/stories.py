@@ -3,10 +3,13 @@
 What a decision changes is written in one transaction.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from hashlib import sha256
+from heapq import nlargest
+from math import exp
 from math import log as ln
 from typing import Any
 
@@ -14,7 +17,7 @@ from pydantic import ValidationError
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.client import Pipeline
-from redis.exceptions import WatchError
+from redis.exceptions import LockNotOwnedError, WatchError
 
 from shared import keys
 from shared.logs import get_logger
@@ -24,10 +27,16 @@ from shared.store.pages import page_command
 
 ALERTS_KEPT = 100_000
 FIGURES_KEPT = 1_000
-# However many stories live, an entry is compared with so few: those with which it shares the rarest terms, of each of
-# which only the newest are looked at.
+# However many stories live, an entry is compared with so few: those with which it shares the rarest terms. Only the
+# newest that say a term are looked at, and the newest that say a set of terms; of a set no more are kept.
 CANDIDATES = 24
-POSTINGS = 64
+OF_A_TERM, OF_A_SET = 16, 64
+WORDS = 1 / 3  # what all words count for beside all terms
+DAY, FADES_IN_DAYS = 86_400.0, 4.0
+# An assignment takes some 10 ms. A worker that was killed in its turn holds the others up for no longer than a turn.
+TURN_SECONDS = 1.0
+TURN_WAIT_SECONDS = 5.0
+TURN_LOOK_SECONDS = 0.002
 log = get_logger()
 
 
@@ -113,7 +122,32 @@ class StoryStore:
         """Store what `choose` says, if anything, and of which story the `entries` are.
 
         One optimistic transaction on the topic: when another entry was assigned meanwhile, `choose` is asked again.
+        Workers take turns, so that this is rare.
         """
+        with self._turn(topic):
+            return self._committed(topic, choose, entries)
+
+    @contextmanager
+    def _turn(self, topic: str) -> Iterator[None]:
+        """The topic to oneself for a moment. A courtesy: who waited for too long goes on without, and who was killed
+        in his turn, or overran it, does no harm, because the transaction alone decides."""
+        turn = self.redis.lock(
+            keys.topic_turn(topic), timeout=TURN_SECONDS, sleep=TURN_LOOK_SECONDS, blocking_timeout=TURN_WAIT_SECONDS
+        )
+        mine = turn.acquire()
+        try:
+            yield
+        finally:
+            if mine:
+                with suppress(LockNotOwnedError):
+                    turn.release()
+
+    def _committed(
+        self,
+        topic: str,
+        choose: Callable[[Pipeline], Change | None],
+        entries: Callable[[Change], Mapping[str, str]],
+    ) -> Change | None:
         while True:
             # Raised, too, where the connection is lost while watching.
             with suppress(WatchError), self.redis.pipeline() as pipe:
@@ -153,7 +187,7 @@ class StoryStore:
         )
         holding = dict(zip(marks.terms, counts, strict=True))
         told = _first_told(map(_text, figures))
-        near = self._near(topic, holding, live, since)
+        near = self._near(topic, marks, holding, live, now)
         first = [_text(story_id) for story_id in named if story_id] if same else []
         told_before = [told[figure] for figure in marks.figures if figure in told]
         ids = list(dict.fromkeys([*first, *near, *told_before]))
@@ -164,19 +198,15 @@ class StoryStore:
         stories = {story.id: story for story in (self._followed(pipe, story) for story in found)}
         return Background([story for story in stories.values() if not story.merged_into], live, holding, told)
 
-    def _near(self, topic: str, holding: Mapping[str, int], live: int, since: float) -> list[str]:
-        held = [term for term, count in holding.items() if count]
-        if not held:
-            return []
-        postings = _together(
-            self.redis,
-            *(
-                ("ZRANGE", keys.topic_term(topic, term), "+inf", since, "BYSCORE", "REV", "LIMIT", 0, POSTINGS)
-                for term in held
-            ),
-        )
-        found = {term: [_text(story_id) for story_id in ids] for term, ids in zip(held, postings, strict=True)}
-        return nearest(found, holding, live)
+    def _near(self, topic: str, marks: Marks, holding: Mapping[str, int], live: int, now: datetime) -> list[str]:
+        since = now.timestamp() - self.window_seconds
+        said = [*((term,) for term, count in holding.items() if count), *marks.sets]
+        with self.redis.pipeline(transaction=False) as beside:
+            for terms in said:
+                key, most = keys.topic_term(topic, _name(terms)), OF_A_TERM if len(terms) == 1 else OF_A_SET
+                beside.zrevrangebyscore(key, "+inf", since, start=0, num=most, withscores=True)
+            newest: Any = beside.execute()
+        return nearest(zip(said, newest, strict=True), holding, live, now.timestamp())
 
     def _current(self, pipe: Pipeline, story_id: str) -> Story | None:
         found = _read([pipe.get(keys.story(story_id))])
@@ -229,11 +259,13 @@ class StoryStore:
             pipe.set(keys.topic_identity(topic, identity), change.story.id, ex=self.retention_seconds)
         for term in change.lost:
             pipe.zrem(keys.topic_term(topic, term), change.story.id)
-        for term in change.marks.terms:
+        for term in (*change.marks.terms, *map(_name, change.marks.sets)):
             key = keys.topic_term(topic, term)
-            pipe.zadd(key, {change.story.id: moment})
+            pipe.zadd(key, {change.story.id: int(moment)})  # whole seconds take a third of the room
             pipe.zremrangebyscore(key, "-inf", moment - self.window_seconds)
             pipe.expire(key, int(self.window_seconds) + 1)
+        for together in change.marks.sets:  # of single terms all are counted
+            pipe.zremrangebyrank(keys.topic_term(topic, _name(together)), 0, -OF_A_SET - 1)
 
     def _surplus(self, pipe: Pipeline, topic: str) -> list[str]:
         oldest: Any = pipe.zrange(keys.topic_stories(topic), 0, -self.most - 1)
@@ -247,13 +279,39 @@ class StoryStore:
             pipe.zrem(keys.stories(), story_id)
 
 
-def nearest(postings: Mapping[str, Sequence[str]], holding: Mapping[str, int], live: int) -> list[str]:
-    """The stories that share most with an entry, terms weighted by their inverse document frequency."""
-    shared = Counter[str]()
-    for term, ids in postings.items():
-        weight = ln(1 + (live + 1) / (holding[term] + 1))
-        shared.update(dict.fromkeys(ids, weight))
-    return [story_id for story_id, _ in shared.most_common(CANDIDATES)]
+Postings = tuple[Sequence[str], Sequence[tuple[bytes, float]]]
+
+
+def nearest(postings: Iterable[Postings], holding: Mapping[str, int], live: int, now: float) -> list[str]:
+    """The stories that share most with an entry. A posting is of terms, and has the stories that say all of them, each
+    with when it last said one.
+
+    Terms are weighted by their inverse document frequency, words as a part beside all else: there are so many of them
+    that they would drown what is said. What is older counts less.
+    """
+    worth = _worth(holding, live)
+    shared: dict[bytes, set[str]] = defaultdict(set)
+    latest: dict[bytes, float] = defaultdict(float)
+    for terms, stories in postings:
+        for story_id, at in stories:
+            shared[story_id].update(terms)
+            latest[story_id] = max(latest[story_id], at)
+
+    def likeness(story_id: bytes) -> float:
+        fading = max(0.0, (now - latest[story_id]) / DAY - 1) / FADES_IN_DAYS
+        return sum(map(worth.__getitem__, shared[story_id])) * exp(-fading)
+
+    return [_text(story_id) for story_id in nlargest(CANDIDATES, sorted(shared), key=likeness)]
+
+
+def _worth(holding: Mapping[str, int], live: int) -> dict[str, float]:
+    weights = {term: ln(1 + (live + 1) / (count + 1)) for term, count in holding.items()}
+    whole = {kind: sum(weight for term, weight in weights.items() if _is_word(term) is kind) for kind in (True, False)}
+    return {term: weight / whole[_is_word(term)] * (WORDS if _is_word(term) else 1) for term, weight in weights.items()}
+
+
+def _is_word(term: str) -> bool:
+    return term.startswith("word:")
 
 
 class StoryReader:
@@ -301,6 +359,11 @@ def _story(text: bytes | str) -> Story | None:
         # Written by another version. Without it nothing is lost but what it could have said.
         log.error("story.unreadable", text=_text(text)[:80], error=repr(error)[:300])
         return None
+
+
+def _name(terms: Sequence[str]) -> str:
+    """A term's own; of a set of them a hash, because there are so many."""
+    return terms[0] if len(terms) == 1 else "set:" + sha256("&".join(sorted(terms)).encode()).hexdigest()[:12]
 
 
 def _text(stored: bytes | str | None) -> str:

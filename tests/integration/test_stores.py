@@ -19,7 +19,7 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
 from shared.store.pages import DUE_PAGES
-from shared.store.stories import StoryReader, StoryStore
+from shared.store.stories import OF_A_SET, OF_A_TERM, StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
 from tests.stores import run, run_sync, stand
 
@@ -83,6 +83,23 @@ def test_decide_is_asked_again_when_another_was_assigned_meanwhile(redis_url: st
     assert asked == [0, 1]
 
 
+def test_who_was_killed_in_his_turn_holds_the_others_up_until_it_ends(
+    stories: StoryStore, sync_redis: SyncRedis
+) -> None:
+    sync_redis.set(keys.topic_turn(TOPIC), "of somebody dead", px=200)
+    assert stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(), None)) is not None
+    assert not sync_redis.exists(keys.topic_turn(TOPIC))
+
+
+def test_who_overruns_his_turn_leaves_the_next_one_its_own(stories: StoryStore, sync_redis: SyncRedis) -> None:
+    def slow(_: Background) -> Change:
+        sync_redis.set(keys.topic_turn(TOPIC), "of the next")
+        return Change(story(), None)
+
+    assert stories.assign(TOPIC, "e1", MARKS, NOON, slow) is not None
+    assert sync_redis.get(keys.topic_turn(TOPIC)) == b"of the next"
+
+
 def test_an_entry_is_assigned_to_a_topic_once(stories: StoryStore, sync_redis: SyncRedis) -> None:
     change = Change(story(), alert())
     assert stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: change) == change
@@ -96,7 +113,9 @@ def test_a_story_and_its_alert_are_written_in_one_transaction(stories: StoryStor
         stories.assign(TOPIC, "e1", MARKS, NOON, lambda _: Change(story(), alert()))
         commands: list[str] = []
         while "EXEC" not in commands:
-            commands.append(str(monitor.next_command()["command"]).split()[0])
+            command = str(monitor.next_command()["command"])
+            if keys.topic_turn(TOPIC) not in command:
+                commands.append(command.split(maxsplit=1)[0])
     written = commands[commands.index("MULTI") :]
     assert {"SET", "ZADD", "XADD"} <= set(written)
     assert not {"SET", "ZADD", "XADD"} & set(commands[: commands.index("MULTI")])
@@ -131,6 +150,37 @@ async def test_a_page_is_wanted_in_the_transaction_that_assigns_its_entry(
     stories.assign(TOPIC, "e2", MARKS, NOON, lambda _: Change(story(), None, wants_text=True))
     (lease,) = await pages.claim(9, 30)
     assert (lease.member, lease.due_at) == ("e2", story().updated_at.timestamp())
+
+
+def test_a_story_is_found_by_a_set_of_terms_that_many_newer_ones_say_singly(
+    stories: StoryStore, sync_redis: SyncRedis
+) -> None:
+    both = ("event:withdrawal", "place:lgov")
+
+    def tell(name: str, marks: Marks, seconds: float) -> None:
+        told = story(id=name, updated_at=after(seconds))
+        stories.assign(TOPIC, name, marks, after(seconds), lambda _: Change(told, None, marks))
+
+    tell("old", Marks(terms=both, sets=(both,)), 0)
+    for number in range(2 * OF_A_TERM):
+        tell(f"new-{number}", Marks(terms=(both[number % 2],)), 9)
+    found: list[str] = []
+
+    def look(known: Background) -> Change:
+        found.extend(each.id for each in known.stories)
+        return Change(story(), None)
+
+    stories.assign(TOPIC, "asked", Marks(terms=both, sets=(both[::-1],)), after(10), look)
+    assert found[0] == "old"
+
+
+def test_of_a_set_of_terms_only_the_newest_stories_are_kept(stories: StoryStore, sync_redis: SyncRedis) -> None:
+    marks = Marks(sets=(("event:withdrawal", "place:lgov"),))
+    for number in range(OF_A_SET + 9):
+        told = story(id=f"{number:03}", updated_at=after(number))
+        stories.assign(TOPIC, told.id, Marks(), after(number), lambda _, told=told: Change(told, None, marks))  # type: ignore[misc]
+    (key,) = sync_redis.keys(keys.topic_term(TOPIC, "set:*"))
+    assert sync_redis.zrange(key, 0, -1) == [f"{number:03}".encode() for number in range(9, OF_A_SET + 9)]
 
 
 def test_a_decision_that_fails_writes_nothing(stories: StoryStore, sync_redis: SyncRedis) -> None:

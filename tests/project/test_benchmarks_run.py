@@ -27,6 +27,12 @@ ROWS = [
     "classifying: 1 % relevant",
     "classifying: all relevant",
     "classifying: a longer text",
+    "60 stories beside 40: a copy",
+    "60 stories beside 40: other words",
+    "60 stories beside 40: a new happening",
+    "60 stories beside 40: memory",
+    "2 workers on one topic: one worker",
+    "2 workers on one topic: without turns",
 ]
 needs_reader = pytest.mark.skipif(
     find_spec("reader") is None, reason="`reader`, the peer, comes with `make bench` only"
