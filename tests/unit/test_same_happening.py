@@ -1,7 +1,7 @@
 """The last rung of the ladder: the same happening in other words. Texts are read by the real topic."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
