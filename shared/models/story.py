@@ -46,8 +46,8 @@ class Status(StrEnum):
 
     BREAKING = "breaking"  # one source
     DEVELOPING = "developing"  # several, or it has changed
-    CONFIRMED = "confirmed"  # by an official who had not claimed it
-    DENIED = "denied"  # by the last official who confirmed or denied it
+    CONFIRMED = "confirmed"  # by the last official who confirmed or denied it
+    DENIED = "denied"  # likewise
     RETRACTED = "retracted"  # nobody stands by it any more
 
 
