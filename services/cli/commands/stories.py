@@ -27,7 +27,7 @@ from shared.errors import ConfigError, TocsinError
 from shared.models.story import Article, Story
 
 app = typer.Typer(
-    help="Show stories; merge and split them; replay entries, and measure stories.",
+    help="Show, merge and split stories; replay and measure them.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
