@@ -206,8 +206,8 @@ def _figure(claim: KnownClaim, known: Sequence[KnownClaim], article: Article, ru
     if not of_role:
         new = News(Reason.NEW_FIGURE, f"{_role(claim)} {value:,.0f}")
         return new if claim.position == 0 else None
-    # What stood further down was background, and counted something else.
-    told = [other for other in of_role if other.position <= LEAD + 1]
+    # What stood further down was background, and may have counted something else: only a title corrects that.
+    told = [other for other in of_role if other.position <= LEAD + 1 or claim.position == 0]
     if not told or claim.said_at < max(other.said_at for other in of_role):
         return None
     nearest = min((other.value or 0.0 for other in told), key=lambda held: abs(held - value))
