@@ -58,7 +58,7 @@ def test_a_story_is_fresh_by_the_clock_of_its_articles_not_by_ours(run: Run) -> 
     """A figure that changes rings `updated`, and what is told anew after the story was forgotten is a new one."""
     ran = run(
         "stories", "replay",
-        stdin=lines(told("a", CASUALTIES), told("b", MORE, 20, source="outlet a"), told("c", CASUALTIES, 24 * 40)),
+        stdin=lines(told("a", CASUALTIES), told("b", MORE, 20, source="outlet a"), told("c", CASUALTIES, 24 * 200)),
     )  # fmt: skip
     a, b, c = ran.lines
     assert (b["story_id"], b["alert"]["type"], b["alert"]["revision"]) == (a["story_id"], "updated", 2)
@@ -196,7 +196,10 @@ def test_made_files_are_read_by_their_own_key(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "made.jsonl"
     same = {"id": 1, "ev": "E1", "kind": "orig", "lang": "en", "date": "2025-02-03", "title": "A statement"}
     path.write_bytes(
-        lines(same | {"text": CASUALTIES, "set": "a"}, same | {"text": WITHDRAWAL, "set": "b", "ev": "E2"})
+        lines(
+            same | {"text": CASUALTIES, "set": "a"},
+            same | {"text": WITHDRAWAL, "set": "b", "ev": "E2", "date": "2025-02-13"},
+        )
     )
     found = json.loads(run("stories", "eval", "--key", "ev", "--json", str(path)).out)
     assert (found["scored"], found["happenings"], found["stories"]) == (2, 2, 2)
