@@ -206,8 +206,8 @@ def _figure(claim: KnownClaim, known: Sequence[KnownClaim], article: Article, ru
     if not of_role:
         new = News(Reason.NEW_FIGURE, f"{_role(claim)} {value:,.0f}")
         return new if claim.position == 0 else None
-    # What stood further down was background, and may have counted something else: only a title corrects that.
-    told = [other for other in of_role if other.position <= LEAD + 1 or claim.position == 0]
+    # What stood further down was background, and may have counted something else, if it is not near the new one.
+    told = [other for other in of_role if other.position <= LEAD + 1 or claim.position == 0 or _is_near(value, other)]
     if not told or claim.said_at < max(other.said_at for other in of_role):
         return None
     nearest = min((other.value or 0.0 for other in told), key=lambda held: abs(held - value))
@@ -215,6 +215,10 @@ def _figure(claim: KnownClaim, known: Sequence[KnownClaim], article: Article, ru
     if _is_vaguer(claim, nearest) or not (grown or _supersedes(claim, nearest)):
         return None
     return News(Reason.FIGURE_CHANGED, f"{_role(claim)} {nearest:,.0f} → {value:,.0f}", corrects=True)
+
+
+def _is_near(value: float, other: KnownClaim) -> bool:
+    return other.value is not None and max(value, other.value) <= GROWTH * min(value, other.value)
 
 
 def _is_one_of(value: float | None, values: Sequence[float]) -> bool:

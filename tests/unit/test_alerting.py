@@ -135,12 +135,13 @@ def test_a_figure_told_as_the_growth_of_a_known_one_is_news_out_of_any_proportio
     assert decision == Ring(AlertType.UPDATED, Reason.FIGURE_CHANGED, "killed 1,000 → 6,000")
 
 
-def test_what_was_background_is_corrected_by_a_title_only() -> None:
+def test_what_was_background_is_corrected_by_a_title_or_by_a_figure_that_is_near() -> None:
     first = told_by("herald", "Kim's soldiers vanish", "They are gone. Nobody knows. In autumn 4,000 fell.")
     story = opened(first, match(claims=(figure(first, "4,000", "casualties", 4_000),)))
-    lead = told_by("courier", "Kim's soldiers are still away", "By now 5,000 have fallen.")
-    assert decided(story, lead, figure(lead, "5,000", "casualties", 5_000)) == NOTHING_NEW
-    assert isinstance(decided(story, *count("5,000", "casualties", 5_000)), Ring)
+    for words, value, rings in (("5,000", 5_000, True), ("9,000", 9_000, False)):
+        lead = told_by("courier", "Kim's soldiers are still away", f"By now {words} have fallen.")
+        assert isinstance(decided(story, lead, figure(lead, words, "casualties", value)), Ring) is rings
+        assert isinstance(decided(story, *count(words, "casualties", value)), Ring)
 
 
 def test_a_changed_figure_is_told_against_the_nearest_that_was_known() -> None:
