@@ -25,7 +25,7 @@ from redis import Redis
 from benchmarks.happenings import TOPIC, Press, Report
 from benchmarks.measure import Contestant, Row, in_turn, private_redis, progress, row, table
 from services.classifier.fingerprint import fingerprint
-from services.classifier.likeness import WEIGHTS, Corpus, contradict, decay, likeness
+from services.classifier.likeness import WEIGHTS, Corpus, contradict, likeness
 from services.classifier.telling import marks_of, place
 from shared import keys
 from shared.models.change import Background, Change
@@ -197,8 +197,8 @@ class Probe:
         for article in story.articles:
             other = article.fingerprint
             if (other.terms or other.words) and not contradict(self.print, other):
-                alike = likeness(self.print, other, rarity).value * decay(abs(article.moment - self.now))
-                self.likest = max(self.likest, (alike, story.id))
+                apart, live = abs(article.moment - self.now), self.background.live
+                self.likest = max(self.likest, (likeness(self.print, other, apart, rarity, live=live).value, story.id))
 
     @property
     def found(self) -> bool:

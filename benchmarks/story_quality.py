@@ -16,7 +16,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -29,6 +28,7 @@ from services.classifier.likeness import WEIGHTS, WINDOW, Corpus, Weights
 from services.classifier.match import Matcher
 from services.classifier.story import extend, open_story, revise
 from services.classifier.text import fold
+from services.cli.stories.quality import Agreement, Groups, b_cubed, pairwise
 from shared.config.topics import load_topic_pack
 from shared.models.entry import Entry
 from shared.models.story import AlertType, Fingerprint, Story, figure_key
@@ -179,36 +179,13 @@ def _jaccard(a: Item, b: Item) -> float:
     return len(words & others) / len(words | others)
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    precision: float
-    recall: float
-
-    @property
-    def f1(self) -> float:
-        both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both if both else 0.0
-
-    def __str__(self) -> str:
-        return f"P {self.precision:.3f}  R {self.recall:.3f}  F1 {self.f1:.3f}"
+def _mean(agreements: Iterable[Agreement]) -> Agreement:
+    every = [*agreements]
+    return Agreement(mean(each.precision for each in every), mean(each.recall for each in every))
 
 
-def b_cubed(items: Sequence[Item], clusters: Clustering) -> Quality:
-    found, gold = Counter(clusters[i.entry.id] for i in items), Counter(i.gold for i in items)
-    both = Counter((clusters[i.entry.id], i.gold) for i in items)
-    hits = [(both[clusters[i.entry.id], i.gold], clusters[i.entry.id], i.gold) for i in items]
-    return Quality(mean(n / found[c] for n, c, _ in hits), mean(n / gold[g] for n, _, g in hits))
-
-
-def pairwise(items: Sequence[Item], clusters: Clustering) -> Quality:
-    pairs = list(combinations(items, 2))
-    together = [a.gold == b.gold for a, b in pairs if clusters[a.entry.id] == clusters[b.entry.id]]
-    apart = [clusters[a.entry.id] == clusters[b.entry.id] for a, b in pairs if a.gold == b.gold]
-    return Quality(mean(together or [True]), mean(apart or [True]))
-
-
-def _mean(qualities: Sequence[Quality]) -> Quality:
-    return Quality(mean(q.precision for q in qualities), mean(q.recall for q in qualities))
+def _by(measure: Callable[[Groups], Agreement], runs: Iterable[tuple[Sequence[Item], Clustering]]) -> Agreement:
+    return _mean(measure([(clusters[item.entry.id], item.gold) for item in items]) for items, clusters in runs)
 
 
 def report(name: str, items: Sequence[Item], total: int) -> None:
@@ -217,14 +194,14 @@ def report(name: str, items: Sequence[Item], total: int) -> None:
     runs = [ours(order) for order in orders]
     _print("ours", orders, [clusters for clusters, _ in runs])
     baselines = {t: [by_title(t)(order) for order in orders] for t in TITLE_THRESHOLDS}
-    best = max(baselines, key=lambda t: _mean([b_cubed(*run) for run in zip(orders, baselines[t], strict=True)]).f1)
+    best = max(baselines, key=lambda t: _by(b_cubed, zip(orders, baselines[t], strict=True)).f1)
     _print(f"title Jaccard ≥ {best} (its best)", orders, baselines[best])
     _print_rung(items, [rung for _, rung in runs])
 
 
 def _print(name: str, orders: Sequence[Sequence[Item]], clusterings: Sequence[Clustering]) -> None:
     runs = list(zip(orders, clusterings, strict=True))
-    print(f"  {name:<32} B³ {_mean([b_cubed(*run) for run in runs])}   pairs {_mean([pairwise(*run) for run in runs])}")
+    print(f"  {name:<32} B³ {_by(b_cubed, runs)}   pairs {_by(pairwise, runs)}")
 
 
 def _print_rung(items: Sequence[Item], runs: Sequence[Sequence[Ringing]]) -> None:

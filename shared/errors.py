@@ -6,6 +6,7 @@
     ├── AlreadyRunning       another Tocsin owns this data directory
     ├── LeaseLost            the lease on a due member is gone: somebody else owns it now
     ├── CommitFailed         Redis refused a command of a commit; the lease runs out and the member comes up again
+    ├── Refused              what a person asked of a story cannot be done; says why
     └── FetchError           an HTTP exchange ended without a usable answer
         ├── AddressDenied    the guard refused the address
         ├── BadUrl           not a URL that we fetch
@@ -61,6 +62,10 @@ class CommitFailed(TocsinError):
     The commands before it took effect (scripts do not roll back), the due-set did not: the lease stays, runs out, and
     the member comes up again. So a commit's commands must bear repetition.
     """
+
+
+class Refused(TocsinError):
+    pass
 
 
 class FetchError(TocsinError):

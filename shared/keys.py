@@ -137,9 +137,9 @@ def entry(entry_id: str) -> str:
 # Pages of relevant entries.
 
 
-@_key("string", "until the page has been read or given up", writer="poller, fenced by its lease", readers="poller")
+@_key("string", "until the page was last checked, or given up", writer="poller, fenced by its lease", readers="poller")
 def page(entry_id: str) -> str:
-    """How far reading the entry's page has come, JSON."""
+    """How far reading the entry's page, and checking it, has come, JSON."""
     return f"page:{entry_id}"
 
 
@@ -173,7 +173,7 @@ def queue_intermediate_seen() -> str:
 # Stories and alerts.
 
 
-@_key("string", "for ever", writer="store.stories (classifier)", readers="store.stories")
+@_key("string", "for ever", writer="store.stories (classifier, cli)", readers="store.stories")
 def topic_assignments(topic: str) -> str:
     """How many entries were assigned: what the assigning transaction watches."""
     return f"topic:{topic}:assignments"
@@ -185,26 +185,34 @@ def topic_turn(topic: str) -> str:
     return f"topic:{topic}:turn"
 
 
-@_key("zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
+@_key(
+    "zset",
+    "a member: TOCSIN_STORY_RETENTION_SECONDS",
+    writer="store.stories (classifier, cli)",
+    readers="store.stories",
+)
 def topic_stories(topic: str) -> str:
     """The topic's stories, by when they last changed."""
     return f"topic:{topic}:stories"
 
 
-@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
+@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier, cli)", readers="store.stories")
 def entry_story(topic: str, entry_id: str) -> str:
-    """The story that the entry was assigned to; after a blank, the hash of the text that it was read with."""
+    """The story that the entry was assigned to; after a blank, its edition: a hash of its text, or `gone`."""
     return f"topic:{topic}:entry:{entry_id}"
 
 
-@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="store.stories")
+@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier, cli)", readers="store.stories")
 def topic_identity(topic: str, identity: str) -> str:
     """The story that has an item of this guid, address or text; `identity` is a hash of it."""
     return f"topic:{topic}:same:{identity}"
 
 
 @_key(
-    "zset", "TOCSIN_STORY_WINDOW_SECONDS after the last", writer="store.stories (classifier)", readers="store.stories"
+    "zset",
+    "TOCSIN_STORY_WINDOW_SECONDS after the last",
+    writer="store.stories (classifier, cli)",
+    readers="store.stories",
 )
 def topic_term(topic: str, term: str) -> str:
     """The stories with an article in its own words that says the term, by when that came, in whole seconds.
@@ -214,25 +222,32 @@ def topic_term(topic: str, term: str) -> str:
     return f"topic:{topic}:term:{term}"
 
 
-@_key("zset", "the newest 1,000", writer="store.stories (classifier)", readers="store.stories")
+@_key("zset", "the newest 1,000", writer="store.stories (classifier, cli)", readers="store.stories")
 def topic_figures(topic: str) -> str:
     """The figures that rang, as `killed=6e+02`, a blank and the story in which they did, by when."""
     return f"topic:{topic}:figures"
 
 
-@_key("zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="gateway, cli")
+@_key(
+    "zset", "a member: TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier, cli)", readers="gateway, cli"
+)
 def stories() -> str:
     """All stories, by when they last changed."""
     return "stories"
 
 
-@_key("string", "TOCSIN_STORY_RETENTION_SECONDS", writer="store.stories (classifier)", readers="notifier, gateway, cli")
+@_key(
+    "string",
+    "TOCSIN_STORY_RETENTION_SECONDS",
+    writer="store.stories (classifier, cli)",
+    readers="notifier, gateway, cli",
+)
 def story(story_id: str) -> str:
     """A story with its articles, claims and revisions, JSON."""
     return f"story:{story_id}"
 
 
-@_key("stream", "the newest 100,000", writer="store.stories (classifier)", readers="notifier, gateway, cli")
+@_key("stream", "the newest 100,000", writer="store.stories (classifier, cli)", readers="notifier, gateway, cli")
 def alerts() -> str:
     """One record for each revision of a story; the field `alert` is JSON."""
     return "alerts"

@@ -17,7 +17,7 @@ FEED_DUE_LAG_SECONDS = Histogram(
 )
 FEED_PARSES = Counter("tocsin_feed_parses", "Documents read, by the path that read them.", ["path"])
 FEEDS = Gauge("tocsin_feeds", "Feeds by state, as this poller sees them.", ["state"])
-PAGES = Counter("tocsin_pages", "Pages of relevant entries, by how reading them ended.", ["outcome"])
+PAGES = Counter("tocsin_pages", "Pages of relevant entries, by how reading or checking them ended.", ["outcome"])
 ENTRIES = Counter("tocsin_entries", "Entries read from feeds, by what became of them.", ["result"])
 QUEUE_DEPTH = Gauge("tocsin_queue_depth", "Batches that wait.", ["queue"])
 QUEUE_OLDEST_SECONDS = Gauge("tocsin_queue_oldest_job_age_seconds", "Age of the batch that waits longest.", ["queue"])

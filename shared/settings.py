@@ -6,6 +6,7 @@ Nothing but the environment handed to `load_settings` is read: no `.env` file, n
 import sys
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,19 @@ def _networks(value: object) -> object:
     return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
 
+def _checks(value: object) -> object:
+    """Comma-separated seconds, or `never`; anything else is left to pydantic."""
+    if not isinstance(value, str):
+        return value
+    return () if value.strip() == "never" else tuple(part for part in value.split(",") if part.strip())
+
+
+def _rising(times: tuple[float, ...]) -> tuple[float, ...]:
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError("each must come later than the one before")
+    return times
+
+
 def _redis_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("an address that begins with redis://, rediss:// or unix:// is needed")
@@ -43,6 +57,12 @@ def _callback_url(url: str) -> str:
 
 CallbackUrl = Annotated[str, AfterValidator(_callback_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+Checks = Annotated[
+    tuple[Annotated[float, Field(gt=0)], ...],
+    BeforeValidator(_checks),
+    AfterValidator(_rising),
+    WithJsonSchema({"type": "string"}),
+]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks), WithJsonSchema({"type": "string"})]
 Seconds = Annotated[float, Field(gt=0)]
 WholeSeconds = Annotated[int, Field(gt=0)]
@@ -136,6 +156,11 @@ class Settings(BaseSettings):
     )
     page_max_bytes: Count = Field(5_242_880, description="the largest page, in bytes after decoding")
     page_max_characters: Count = Field(20_000, description="the most characters of a page's text that are kept")
+    page_checks_seconds: Checks = Field(
+        (3600.0, 21_600.0, 86_400.0),
+        description="how long after its reading a page is looked at again for corrections and removal, "
+        "comma-separated, or never",
+    )
 
     batch_size: Count = Field(50, description="the most entries in one classifier job")
     classifier_processes: Count = Field(1, description="classifiers that `tocsin up` starts")
@@ -150,7 +175,7 @@ class Settings(BaseSettings):
         345_600.0, description="how long after its last article a story still takes in new ones"
     )
     story_retention_seconds: WholeSeconds = Field(
-        2_592_000, description="how long a story is kept after its last change, in whole seconds"
+        15_552_000, description="how long a story is kept after its last change, in whole seconds"
     )
 
     alert_hold_seconds: Annotated[float, Field(ge=0)] = Field(
@@ -235,7 +260,9 @@ def _reference() -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    return "unset" if field.default in (None, ()) else f"`{field.default}`"
+    if field.default in (None, ()):
+        return "unset"
+    return f"`{','.join(map(str, field.default)) if isinstance(field.default, tuple) else field.default}`"
 
 
 if __name__ == "__main__":

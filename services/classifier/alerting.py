@@ -21,7 +21,7 @@ from shared.models.story import (
     figure_key,
     same_figure,
 )
-from shared.models.topic import Certainty
+from shared.models.topic import Certainty, Reply
 
 FRESH = timedelta(hours=48)
 # Until then the picture completes: what the first reports leave out is no news.
@@ -32,6 +32,7 @@ LEAD = 1
 CORROBORATION = 3  # sources: over labelled stories two still agreed by chance, see benchmarks/story_quality.py
 CORRECTION = 3.5
 GROWTH = 1.5
+_SMALL = 20
 
 
 class Reason(StrEnum):
@@ -59,6 +60,11 @@ class Reason(StrEnum):
     NOTHING_NEW = "nothing_new"
 
 
+_REPLIES = {
+    Reply.CORRECTED: Reason.CORRECTED,
+    Reply.DENIED: Reason.DENIED,
+    Reply.CONFIRMED: Reason.CONFIRMED,
+}
 _VERDICTS = {Certainty.DENIED: Reason.DENIED, Certainty.CONFIRMED: Reason.CONFIRMED}
 
 
@@ -145,7 +151,7 @@ def _first_ring(article: Article, story: Story, beside: Story | None) -> Ring | 
 
 def _otherwise(story: Story, beside: Story) -> Iterator[str]:
     """What is said up front that the other story does not hold."""
-    events = {article.event_type for article in beside.articles} | {claim.kind for claim in beside.claims}
+    events = {event for article in beside.articles for event in (*article.events, article.event_type)}
     if story.event_type and story.event_type not in events:
         yield story.event_type
     places = {claim.region for claim in beside.claims}
@@ -156,7 +162,7 @@ def _otherwise(story: Story, beside: Story) -> Iterator[str]:
             yield f"{_role(claim)} {claim.value:,.0f}"
         if claim.region and claim.region not in places:
             yield claim.region
-        if claim.attribution and not kin([claim.attribution], _speakers(beside.claims)):
+        if claim.attribution and not kin([claim.attribution], _voices(beside.claims)):
             yield claim.attribution
 
 
@@ -175,30 +181,44 @@ def _news(before: Story, after: Story, article: Article, rung: Collection[str], 
     """What the article adds, the gravest first."""
     said = [claim for claim in after.claims if not any(claim.restates(known) for known in before.claims)]
     upfront = [claim for claim in said if claim.position <= LEAD]
-    figures = [fact for claim in said if (fact := _figure(claim, before.claims, rung))]
+    figures = [fact for claim in said if (fact := _figure(claim, before.claims, article, rung))]
     yield from sorted(figures, key=lambda fact: not fact.corrects)
-    yield from _certainties(upfront, before.claims)
+    yield from _verdicts(before, after)
+    yield from _replies(before, article)
     yield from _corroborated(before, after, article)
     if now - before.articles[0].moment > FOLLOWS and article.derived_from is None:
         yield from _followed(upfront, before, article)
 
 
-def _figure(claim: KnownClaim, known: Sequence[KnownClaim], rung: Collection[str]) -> News | None:
+def _figure(claim: KnownClaim, known: Sequence[KnownClaim], article: Article, rung: Collection[str]) -> News | None:
     """A figure known in any role is no news, nor what known ones make together: outlets differ in what they call the
-    same men, and in what they add up."""
+    same men, and in what they add up. But what is told as the change of a known one is news, whatever else is known."""
     value = claim.value
-    held = [other.value for other in known if other.value is not None]
-    if value is None or _is_made_of(value, held) or figure_key(claim.role, value) in rung:
+    if value is None:
         return None
     others = [other for other in known if not other.only_by(claim.entry_id)]  # nobody corrects himself in one article
-    of_role = [(other.value, other.said_at) for other in others if other.role == claim.role and other.value]
+    of_role = [other for other in others if other.role == claim.role and other.value]
+    stated = article.fingerprint.figures.get(claim.role or "", ())
+    cited = [other for other in of_role if claim.position <= LEAD and _is_one_of(other.value, stated)]
+    near = [other.value for other in known if other.value and (not cited or other.position <= LEAD)]
+    if _is_made_of(value, near) or (figure_key(claim.role, value) in rung and not cited):
+        return None
     if not of_role:
         new = News(Reason.NEW_FIGURE, f"{_role(claim)} {value:,.0f}")
         return new if claim.position == 0 else None
-    nearest = min((known_value for known_value, _ in of_role), key=lambda known_value: abs(known_value - value))
-    if claim.said_at < max(said_at for _, said_at in of_role) or not _supersedes(claim, nearest):
+    # What stood further down was background, and may have counted something else: only a title corrects that.
+    told = [other for other in of_role if other.position <= LEAD + 1 or claim.position == 0]
+    if not told or claim.said_at < max(other.said_at for other in of_role):
+        return None
+    nearest = min((other.value or 0.0 for other in told), key=lambda held: abs(held - value))
+    grown = any(value > (other.value or 0.0) for other in cited)
+    if _is_vaguer(claim, nearest) or not (grown or _supersedes(claim, nearest)):
         return None
     return News(Reason.FIGURE_CHANGED, f"{_role(claim)} {nearest:,.0f} → {value:,.0f}", corrects=True)
+
+
+def _is_one_of(value: float | None, values: Sequence[float]) -> bool:
+    return any(same_figure(value, other) for other in values)
 
 
 def _is_made_of(value: float, held: Sequence[float]) -> bool:
@@ -219,32 +239,54 @@ def _supersedes(claim: KnownClaim, known: float) -> bool:
     Further down all is background, and a figure out of proportion counts something else: guns, brigades, a part.
     """
     change = (claim.value or 0.0) / known
-    if claim.qualifier == "over" and change < 1:  # "dozens" does not correct 30
+    if change < 1 and claim.value and claim.value < _SMALL:  # "one of the two" is no correction
         return False
     if claim.position <= LEAD:
         return 1 / CORRECTION <= change <= CORRECTION
     return claim.position == LEAD + 1 and 1 < change <= GROWTH
 
 
-def _certainties(claims: Iterable[KnownClaim], known: Sequence[KnownClaim]) -> Iterator[News]:
+def _is_vaguer(claim: KnownClaim, known: float) -> bool:
+    """ "Dozens" does not correct 30."""
+    return claim.qualifier == "over" and (claim.value or 0.0) < known
+
+
+def _verdicts(before: Story, after: Story) -> Iterator[News]:
     """A confirmation or denial by somebody who has not given it yet. Who claimed a thing does not confirm it by saying
     it again."""
-    for claim in claims:
-        of_kind = [other for other in known if other.kind == claim.kind and not other.only_by(claim.entry_id)]
-        if not of_kind or claim.certainty not in _VERDICTS:
+    for claim in after.claims:
+        of_kind = [other for other in before.claims if other.kind == claim.kind]
+        if claim.certainty not in _VERDICTS or claim.position > LEAD or not of_kind:
             continue
         agreeing = [other for other in of_kind if other.certainty is claim.certainty]
         if claim.certainty is Certainty.CONFIRMED:
-            agreeing += [other for other in of_kind if other.certainty is Certainty.CLAIMED and other.attribution]
-        if agreeing and (claim.attribution is None or kin([claim.attribution], _speakers(agreeing))):
-            continue
-        speaker = f" by {claim.attribution}" if claim.attribution else ""
-        detail = f"{claim.kind} {claim.certainty}{speaker}"
-        yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
+            agreeing += [other for other in of_kind if other.certainty is Certainty.CLAIMED]
+        known = _voices(agreeing)
+        new = [voice for voice in claim.voices if not kin([voice], known)]
+        if new or not (claim.voices or agreeing):
+            speaker = f" by {new[0]}" if new else ""
+            detail = f"{claim.kind} {claim.certainty}{speaker}"
+            yield News(_VERDICTS[claim.certainty], detail, corrects=claim.certainty is Certainty.DENIED)
 
 
-def _speakers(claims: Iterable[KnownClaim]) -> list[str]:
-    return [claim.attribution for claim in claims if claim.attribution]
+def _replies(before: Story, article: Article) -> Iterator[News]:
+    """The article as a whole denies, confirms or puts right what was said: once for each side that does."""
+    if article.reply is None:
+        return
+    answered = {voice for other in before.articles if other.reply is article.reply for voice in other.voices}
+    claimed = {voice for other in before.articles for voice in other.voices}
+    known = claimed if article.reply is Reply.CONFIRMED else answered
+    if any(other.reply is article.reply for other in before.articles) and not article.voices:
+        return
+    if set(article.voices) <= known and (article.reply is not Reply.CORRECTED or answered):
+        return
+    sides = ", ".join(voice for voice in article.voices if voice not in known)
+    corrects = article.reply is not Reply.CONFIRMED
+    yield News(_REPLIES[article.reply], f"{article.reply}{f' by {sides}' if sides else ''}", corrects=corrects)
+
+
+def _voices(claims: Iterable[KnownClaim]) -> list[str]:
+    return [voice for claim in claims for voice in claim.voices]
 
 
 def _corroborated(before: Story, after: Story, article: Article) -> Iterator[News]:
@@ -253,9 +295,6 @@ def _corroborated(before: Story, after: Story, article: Article) -> Iterator[New
     graver = article.severity.rank > first.severity.rank
     if graver and _tips(before, after, lambda other: other.severity.rank >= article.severity.rank):
         yield News(Reason.SEVERITY_RAISED, f"severity {first.severity} → {article.severity}")
-    other_event = article.event_type and article.event_type != before.event_type
-    if other_event and _tips(before, after, lambda other: other.event_type == article.event_type):
-        yield News(Reason.NEW_EVENT_TYPE, f"also {article.event_type}")
 
 
 def _tips(before: Story, after: Story, agrees: Callable[[Article], bool]) -> bool:
@@ -267,15 +306,16 @@ def _tips(before: Story, after: Story, agrees: Callable[[Article], bool]) -> boo
 def _followed(claims: Sequence[KnownClaim], before: Story, article: Article) -> Iterator[News]:
     """Days later: another event, a place beside others (the first only completes the story), somebody who had not
     spoken."""
-    known = before.claims
-    events = {held.event_type for held in before.articles} | {held.kind for held in known}
-    if article.event_type and article.event_type not in events:
-        yield News(Reason.NEW_EVENT_TYPE, f"also {article.event_type}")
-    places = {held.region for held in known if held.region}
+    events = {event for held in before.articles for event in (*held.events, held.event_type)}
+    events |= {held.kind for held in before.claims}
+    for event in (article.event_type, *article.events):
+        if event and event not in events:
+            yield News(Reason.NEW_EVENT_TYPE, f"also {event}")
+    places = {held.region for held in before.claims if held.region}
     for claim in claims:
         if places and claim.region and claim.region not in places:
             yield News(Reason.NEW_PLACE, f"also {claim.region}")
-    classes = {held.attribution_class for held in known}
-    for claim in claims:
-        if claim.attribution and claim.attribution_class not in {*classes, "outlet", "other"}:
-            yield News(Reason.NEW_VOICE, f"now says so: {claim.attribution}")
+    spoken = {voice for held in before.articles for voice in held.voices}
+    for voice in article.voices:
+        if voice not in {*spoken, "outlet", "other"}:
+            yield News(Reason.NEW_VOICE, f"now speaks: {voice}")

@@ -1,14 +1,16 @@
 """The classifier's shell: each entry of a batch gets its verdict, and a relevant one its story."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from services.classifier.cluster import identities
 from services.classifier.fingerprint import fingerprint
 from services.classifier.match import Matcher
+from services.classifier.notices import notice_of, opens_with_notice
 from services.classifier.ports import Entries, Stories
-from services.classifier.telling import marks_of, place, put
+from services.classifier.telling import disown, marks_of, place, put, take_away
 from shared import metrics
 from shared.logs import get_logger
 from shared.models.change import Background, Change
@@ -17,6 +19,17 @@ from shared.models.story import Story
 from shared.models.topic import TopicMatch
 
 log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry came to in a topic. `match` is None when its publisher took away what it told before; `change` is
+    None when it is not relevant, or was told before; `again`: it is read anew, with its text."""
+
+    topic: str
+    match: TopicMatch | None
+    change: Change | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +48,43 @@ class Classifier:
         """One batch. It dies as a whole (`shared.queue` halves it then) and may be repeated as a whole."""
         started = time.perf_counter()
         for entry in self.entries.load(entry_ids):
-            self._classify_one(entry, datetime.now(UTC))
+            for told in self.tell(entry, datetime.now(UTC)):
+                _note(entry, told)
         metrics.JOB_SECONDS.observe(time.perf_counter() - started)
 
-    def _classify_one(self, entry: Entry, now: datetime) -> None:
-        for match in self.matcher.classify(entry, now).matches:
-            metrics.CLASSIFICATIONS.labels(topic=match.topic, verdict=match.reason).inc()
-            if match.relevant:
-                self._tell(entry, match, now)
-
-    def _tell(self, entry: Entry, match: TopicMatch, now: datetime) -> None:
-        change, decision = self._assign(entry, match, now), ""
-        if change is None and entry.edition:
-            change, decision = self._reread(entry, match, now), "read_again"
-        article = change.story.article(entry.id) if change else None
-        if change is None or article is None:
-            metrics.STORY_DECISIONS.labels(decision="assigned_before").inc()
+    def tell(self, entry: Entry, now: datetime) -> Iterator[Told]:
+        """Give the entry its place, topic by topic, in what is told at that time; neither counted nor logged."""
+        if entry.gone:
+            yield from self._take_away(entry, now)
             return
-        metrics.STORY_DECISIONS.labels(decision=decision or article.decision.value).inc()
-        rings = change.alert is not None and not change.alert.again
-        if change.alert and rings:
-            metrics.ALERTS.labels(type=change.alert.type.value, reason=change.alert.reason).inc()
-        log.info(
-            "entry.relevant",
-            entry_id=entry.id,
-            title=entry.title[:120],
-            source=entry.source,
-            language=match.language,
-            topic=match.topic,
-            story_id=change.story.id,
-            decision=article.decision.value,
-            with_text=bool(entry.text),
-            reason=article.reason,
-            rings=change.alert.reason if change.alert and rings else None,
-        )
+        others = {*self.matcher.versions}
+        for match in self.matcher.classify(entry, now).matches:
+            yield self._tell(entry, match, now) if match.relevant else Told(match.topic, match)
+            if match.relevant:
+                others.discard(match.topic)
+        if others and (entry.change or entry.text or opens_with_notice(entry, self.matcher.lexicons)):
+            yield from self._disown(entry, others, now)
+
+    def _tell(self, entry: Entry, match: TopicMatch, now: datetime) -> Told:
+        change = self._assign(entry, match, now)
+        if change is None and entry.edition:
+            return Told(match.topic, match, self._reread(entry, match, now), again=True)
+        return Told(match.topic, match, change)
+
+    def _take_away(self, entry: Entry, now: datetime) -> Iterator[Told]:
+        def decide(held: Story, _: Background) -> Change:
+            return take_away(entry, held, now)
+
+        for topic in self.matcher.versions:
+            if change := self.stories.reread(topic, entry.id, entry.edition, now, decide):
+                yield Told(topic, None, change)
+
+    def _disown(self, entry: Entry, topics: Set[str], now: datetime) -> Iterator[Told]:
+        notice = notice_of(entry, self.matcher.lexicons)
+        named = identities(entry, fingerprint(entry))
+        for topic in sorted(topics):
+            if change := self.stories.amend(topic, named, lambda held: disown(entry, notice, held, now)):
+                yield Told(topic, None, change)
 
     def _assign(self, entry: Entry, match: TopicMatch, now: datetime) -> Change | None:
         def decide_among(background: Background) -> Change:
@@ -83,3 +99,44 @@ class Classifier:
             return put(entry, match, held, background, now)
 
         return self.stories.reread(match.topic, entry.id, entry.edition, now, put_in)
+
+
+def _note(entry: Entry, told: Told) -> None:
+    if told.match is not None:
+        metrics.CLASSIFICATIONS.labels(topic=told.topic, verdict=told.match.reason).inc()
+        if not told.match.relevant:
+            return
+    metrics.STORY_DECISIONS.labels(decision=_decision(entry, told)).inc()
+    change = told.change
+    if change is None:
+        return
+    rings = change.rings
+    if rings:
+        metrics.ALERTS.labels(type=rings.type.value, reason=rings.reason).inc()
+    article = change.story.article(entry.id)
+    log.info(
+        "entry.relevant" if told.match else "entry.withdrawn",
+        entry_id=entry.id,
+        title=entry.title[:120],
+        source=entry.source,
+        language=told.match.language if told.match else None,
+        topic=told.topic,
+        story_id=change.story.id,
+        decision=_decision(entry, told),
+        with_text=bool(entry.text),
+        reason=article.reason if article else None,
+        rings=rings.reason if rings else None,
+        merged=[each.story.id for each in change.also] or None,
+    )
+
+
+def _decision(entry: Entry, told: Told) -> str:
+    """The label under which it is counted."""
+    article = told.change.story.article(entry.id) if told.change else None
+    if told.change is None:
+        return "assigned_before"
+    if told.match is None:
+        return "withdrawn"
+    if told.again:
+        return "read_again"
+    return article.decision.value if article else "unlisted"

@@ -5,7 +5,7 @@ other words.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -20,17 +20,20 @@ from services.classifier.likeness import (
     Likeness,
     Weights,
     contradict,
-    decay,
     kin,
     likeness,
     resemblance,
 )
 from shared.models.entry import Entry
-from shared.models.story import Article, Decision, Fingerprint, Story, same_figure
+from shared.models.story import Article, Decision, Fingerprint, Status, Story, figure_key, same_figure
 
 COPY_AT = 0.30
 # A headline alone has few shingles, and headlines resemble each other by chance.
 _SHORT, _SHORT_COPY_AT = 12, 0.60
+# An entry must be so much more like a second story than one of its articles needs to be, for the two to be one.
+_BOTH = 0.15
+# And the articles that opened them at least so alike.
+_MAY_BE_ONE = 0.4
 # Kinds of terms that together tell a happening: `benchmarks/assigning.py` counts how often they find its story.
 _TELLING = (
     ("figure", "place"),
@@ -68,15 +71,53 @@ def assign(
         _same_item(entry, candidates)
         or _same_text(fingerprint, candidates)
         or _near_copy(fingerprint, candidates)
-        or _successor(fingerprint, moment, candidates)
+        or _successor(fingerprint, moment, candidates, corpus)
         or _same_happening(fingerprint, moment, candidates, corpus, weights)
     )
 
 
-def identities(entry: Entry, fingerprint: Fingerprint) -> tuple[str, ...]:
+def twin(
+    entry: Entry,
+    fingerprint: Fingerprint,
+    assignment: Assignment,
+    candidates: Sequence[Story],
+    corpus: Corpus,
+    now: datetime,
+    weights: Weights = WEIGHTS,
+) -> Assignment | None:
+    """What would surely have brought the entry into another story than the one assigned, which may be the same
+    happening: then those two are one."""
+    story = next((story for story in candidates if story.id == assignment.story_id), None)
+    if story is None or assignment.decision not in (Decision.COPY, Decision.SAME_STORY):
+        return None
+    moment = min(entry.published or entry.seen_at, now)
+    found = [
+        _near_copy(fingerprint, [other]) or _same_happening(fingerprint, moment, [other], corpus, weights)
+        for other in candidates
+        if _may_be_one(story, other, corpus, weights)
+    ]
+    sure = [one for one in found if one.decision is Decision.COPY or one.similarity >= weights.same_story_at + _BOTH]
+    return max(sure, key=lambda one: (one.decision is Decision.COPY, one.similarity), default=None)
+
+
+def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
+    """Nobody has parted them, both stand, and what opened them is related."""
+    if a.id == b.id or a.id in b.apart or b.id in a.apart or Status.RETRACTED in (a.status, b.status):
+        return False
+    first, later = sorted((a.articles[0], b.articles[0]), key=lambda article: article.moment)
+    if contradict(later.fingerprint, first.fingerprint):
+        return False
+    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in not in (a.id, b.id)}
+    apart, rarity = later.moment - first.moment, corpus.rarity(weights)
+    printed = later.fingerprint, first.fingerprint
+    alike = likeness(*printed, apart, rarity, live=corpus.live, background=background, weights=weights)
+    return alike.value >= _MAY_BE_ONE
+
+
+def identities(entry: Entry | Article, fingerprint: Fingerprint) -> tuple[str, ...]:
     """What makes another entry the same item or text, short enough for a key; the surest first."""
     named = [
-        f"guid {entry.guid}" if entry.guid and _is_global(entry.guid) else "",
+        f"guid {entry.guid if _is_global(entry.guid) else f'{entry.feed_name} {entry.guid}'}" if entry.guid else "",
         f"address {_address(entry.url)}" if entry.url and _address(entry.url) else "",
         f"text {fingerprint.text_hash}" if fingerprint.text_hash else "",
     ]
@@ -99,7 +140,7 @@ def index_sets(fingerprint: Fingerprint) -> tuple[tuple[str, ...], ...]:
 def _same_item(entry: Entry, candidates: Iterable[Story]) -> Assignment | None:
     for story in candidates:
         for article in story.articles:
-            if how := _identity(entry, article):
+            if how := same_item(entry, article):
                 return _exact(story, article, f"{how} as {article.feed_name}'s")
     return None
 
@@ -108,14 +149,19 @@ def _exact(story: Story, article: Article, reason: str) -> Assignment:
     return Assignment(story.id, Decision.EXACT, 1.0, reason, derived_from=article.source)
 
 
-def _identity(entry: Entry, article: Article) -> str | None:
+def same_item(entry: Entry, article: Article) -> str | None:
+    """By what the two are one item; None if they are not."""
     if entry.id == article.entry_id:
         return "the same entry"
-    if entry.guid and entry.guid == article.guid and _is_global(entry.guid):
+    if entry.guid and entry.guid == article.guid and (_is_global(entry.guid) or _reworded(entry, article)):
         return "the same guid"
     if entry.url and article.url and _address(entry.url) == _address(article.url) != "":
         return "the same address"
     return None
+
+
+def _reworded(entry: Entry, article: Article) -> bool:
+    return entry.change > 0 and entry.feed_name == article.feed_name
 
 
 def _is_global(guid: str) -> bool:
@@ -156,20 +202,35 @@ def _near_copy(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Assignm
     return Assignment(story.id, Decision.COPY, alike, reason, derived_from=article.source)
 
 
-def _successor(fingerprint: Fingerprint, moment: datetime, candidates: Iterable[Story]) -> Assignment | None:
-    """However late: "now 2,000, up from the 600 that it reported in April", said by who said the 600."""
+def _successor(
+    fingerprint: Fingerprint, moment: datetime, candidates: Iterable[Story], corpus: Corpus
+) -> Assignment | None:
+    """It cites what a story counted, and counts otherwise: "62 coffins, not 48"; or, however late, if the same voice
+    says it: "now 2,000, up from the 600 that it reported in April"."""
     for story in candidates:
         first = story.articles[0]
-        old = first.fingerprint
-        if moment - first.moment <= WINDOW or not kin(fingerprint.voices, old.voices):
+        if moment - first.moment > WINDOW and not kin(fingerprint.voices, first.fingerprint.voices):
             continue
-        for role in fingerprint.figures.keys() & old.figures.keys():
-            cited = [value for value in old.figures[role] if _has(fingerprint.figures[role], value)]
-            newer = [value for value in fingerprint.figures[role] if not _has(old.figures[role], value)]
+        for role, told in first.fingerprint.figures.items():
+            now = fingerprint.figures.get(role, ())
+            cited = [value for value in told if _has(now, value) and _is_its_own(role, value, story, corpus)]
+            if moment - first.moment <= WINDOW:
+                cited = [value for value in cited if _is_exact(value)]
+            newer = [value for value in now if not _has(told, value)]
             if cited and newer:
                 reason = f"tells on: {role.replace('_', ' ')} {cited[0]:,.0f}, now {newer[0]:,.0f}"
                 return Assignment(story.id, Decision.SAME_STORY, 1.0, reason)
     return None
+
+
+def _is_exact(value: float) -> bool:
+    """A count that hardly two happenings share: 48, but not 50 or "hundreds"."""
+    return value > 20 and value % 10 != 0
+
+
+def _is_its_own(role: str, value: float, story: Story, corpus: Corpus) -> bool:
+    """No figure that another story told before."""
+    return corpus.figures.get(figure_key(role, value), story.id) == story.id
 
 
 def _has(values: Sequence[float], value: float) -> bool:
@@ -182,21 +243,52 @@ def _same_happening(
     rarity = corpus.rarity(weights)
     background = _background(corpus.figures)
     nearest, found = Likeness(0.0), None
-    for story, article in _told_otherwise(fingerprint, candidates):
-        alike = likeness(fingerprint, article.fingerprint, rarity, background=background(story.id), weights=weights)
-        value = alike.value * decay(abs(article.moment - moment))
-        if value > nearest.value:
-            nearest, found = Likeness(value, alike.why), story
+    for story in candidates:
+        alike = _to_story(fingerprint, moment, story, corpus, rarity, background(story.id), weights)
+        if alike.value > nearest.value:
+            nearest, found = alike, story
+    enough = weights.reply_at if fingerprint.replies else weights.same_story_at
     if found is None:
         return Assignment(None, Decision.NEW, 0.0, "nothing like it is told")
-    if nearest.value >= weights.same_story_at:
+    if nearest.value >= enough:
         reason = f"the same happening, {nearest.value:.2f}: {nearest.why}"
         return Assignment(found.id, Decision.SAME_STORY, nearest.value, reason)
     if nearest.value >= weights.related_at:
-        reason = f"beside {found.id}, {nearest.value:.2f} < {weights.same_story_at:.2f}: {nearest.why}"
+        reason = f"beside {found.id}, {nearest.value:.2f} < {enough:.2f}: {nearest.why}"
         return Assignment(None, Decision.RELATED, nearest.value, reason, beside=found.id)
     reason = f"nearest is {found.id}, {nearest.value:.2f} < {weights.related_at:.2f}"
     return Assignment(None, Decision.NEW, nearest.value, reason)
+
+
+def _to_story(
+    fingerprint: Fingerprint,
+    moment: datetime,
+    story: Story,
+    corpus: Corpus,
+    rarity: Callable[[str], float],
+    background: Collection[str],
+    weights: Weights,
+) -> Likeness:
+    """To the story as a whole as much as to its nearest article, lest it grow from one to the next into another; but a
+    reply answers one article, not those that answered before."""
+    found = [
+        likeness(
+            fingerprint,
+            article.fingerprint,
+            abs(article.moment - moment),
+            rarity,
+            live=corpus.live,
+            background=background,
+            weights=weights,
+        )
+        for article in story.articles
+        if _is_compared(article.fingerprint)
+    ]
+    if not found:
+        return Likeness(0.0)
+    nearest = max(found, key=lambda alike: alike.value)
+    mean = sum(alike.value for alike in found) / len(found)
+    return nearest if fingerprint.replies else Likeness((nearest.value + mean) / 2, nearest.why)
 
 
 def _background(figures: Mapping[str, str]) -> Callable[[str], frozenset[str]]:

@@ -6,21 +6,19 @@ Background paragraphs are repeated by everybody, so what decides stands in the t
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
 from zlib import crc32
 
-from services.classifier.text import Span, fold, is_cjk, is_common, is_word, sentence_at, sentences
+from services.classifier.text import Span, sentence_at, sentences
+from services.classifier.words import PLACES, weighed, words
 from shared.models.entry import Entry
 from shared.models.story import Fingerprint
-from shared.models.topic import TopicMatch
+from shared.models.topic import Certainty, Claim, TopicMatch
 
 LEAD = 1
 POSITION_WEIGHTS = (1.2, 1.0, 0.5)
 BACKGROUND_WEIGHT = 0.2
 _SHINGLE = 3
 _SKETCH = 128
-_STEM = 6  # letters of a word: the endings of most languages that inflect come after them
-_MOST_WORDS = 40
 _SMALL = 20  # below it a number says little without what it counts
 
 
@@ -38,8 +36,8 @@ def _sentences(text: str) -> tuple[Span, ...]:
 
 def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
     """Without a match, by its words alone."""
-    words = _words(_title_and_lead(entry))
-    told = " ".join(words)
+    told = [word.folded for word in words(_title_and_lead(entry))]
+    text = " ".join(told)
     upfront = [claim for claim in match.claims if position(entry, claim.start) <= LEAD] if match else []
     figures: dict[str, set[float]] = {}
     for claim in upfront:
@@ -48,13 +46,27 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
     return Fingerprint(
         terms=_terms(entry, match) if match else {},
         figures={role: tuple(sorted(values)) for role, values in figures.items()},
-        voices=_sorted(claim.attribution for claim in upfront),
-        classes=_sorted(claim.attribution_class for claim in upfront),
+        voices=_sorted(claim.attribution for claim in upfront if _speaks(claim, match)),
+        classes=_sorted(claim.attribution_class for claim in upfront if _speaks(claim, match)),
+        replies=bool(match and _verdicts(entry, match)),
         language=_spoken(entry, match),
-        words=_stems(entry, match),
-        shingles=_sketch(words),
-        text_hash=sha256(told.encode()).hexdigest()[:16] if told else "",
+        words=weighed(_first_sentences(entry, match), _spoken(entry, match) or ""),
+        shingles=_sketch(told),
+        text_hash=sha256(text.encode()).hexdigest()[:16] if text else "",
     )
+
+
+def _verdicts(entry: Entry, match: TopicMatch) -> set[str]:
+    """How title or lead answer what somebody said before: confirmed, denied, corrected."""
+    answers = (Certainty.CONFIRMED, Certainty.DENIED)
+    upfront = (claim.certainty for claim in match.claims if position(entry, claim.start) <= LEAD)
+    found = {certainty.value for certainty in upfront if certainty in answers}
+    return found | ({match.reply.value} if match.reply else set())
+
+
+def _speaks(claim: Claim, match: TopicMatch | None) -> bool:
+    """Who is named only further down speaks of the background, even if nobody else is named."""
+    return match is not None and claim.attribution in match.speakers
 
 
 def figure_term(role: str | None, value: float) -> str:
@@ -77,29 +89,16 @@ def _title_and_lead(entry: Entry) -> str:
     return f"{entry.title}\n{lead}"
 
 
-def _words(text: str) -> list[str]:
-    """Folded, so that punctuation and markup make no difference. In scripts without spaces between words each
-    character stands for one."""
-    folded = fold(text).text
-    return "".join(f" {char} " if is_cjk(char) else char if is_word(char) else " " for char in folded).split()
-
-
-def _stems(entry: Entry, match: TopicMatch | None) -> tuple[str, ...]:
-    """Of the title and the lead, without what the topic looks for: all its articles say that. Of scripts without
-    spaces, pairs of characters."""
-    text = _title_and_lead(entry)
-    language = _spoken(entry, match) or ""
+def _first_sentences(entry: Entry, match: TopicMatch | None) -> list[str]:
+    """Without what the topic looks for: all its articles say that. After the lead, what makes a claim is left out: it
+    is compared by that, and is what everybody repeats."""
+    rest = len(entry.title) + 1
+    spans = [(rest + start, rest + end) for start, end in sentences(entry.summary)[: len(PLACES) - 1]]
+    text, claims = entry.whole, match.claims if match else ()
     for hit in match.evidence if match else ():
-        if hit.end <= len(text):
-            text = text[: hit.start] + " " * (hit.end - hit.start) + text[hit.end :]
-    words = _words(text)
-    pairs = [a + b for a, b in pairwise(words) if is_cjk(a[0]) and is_cjk(b[0])]
-    stems = [
-        word[:_STEM]
-        for word in words
-        if not is_cjk(word[0]) and (len(word) > 2 or word.isdigit()) and not is_common(word, language)
-    ]
-    return tuple(dict.fromkeys([*stems, *pairs]))[:_MOST_WORDS]
+        text = text[: hit.start] + " " * (hit.end - hit.start) + text[hit.end :]
+    told = [span for span in spans[LEAD:] if not any(span[0] <= claim.start < span[1] for claim in claims)]
+    return [text[start:end] for start, end in ((0, rest), *spans[:LEAD], *told)]
 
 
 def _sketch(words: Sequence[str]) -> tuple[int, ...]:
@@ -120,16 +119,23 @@ def _terms(entry: Entry, match: TopicMatch) -> dict[str, float]:
 def _statements(entry: Entry, match: TopicMatch) -> Iterator[tuple[str, int]]:
     if match.event_type:
         yield f"event:{match.event_type}", LEAD
+    for event in match.events:
+        yield f"event:{event}", LEAD + 1
+    yield from ((f"aspect:{verdict}", LEAD) for verdict in _verdicts(entry, match))
     for aspect in match.aspects:
         yield f"aspect:{aspect.concept}", position(entry, aspect.start)
     for claim in match.claims:
         at = position(entry, claim.start)
-        yield f"event:{claim.kind}", at
-        if claim.value is not None:
-            yield figure_term(claim.role, claim.value), at
-        if claim.region:
-            yield f"region:{claim.region}", at
-        if claim.place and claim.place != claim.region:
-            yield f"place:{claim.place}", at
-        if claim.attribution:
+        yield from ((term, at) for term in _stated(claim))
+        if _speaks(claim, match):
             yield f"voice:{claim.attribution_class or claim.attribution}", at
+
+
+def _stated(claim: Claim) -> Iterator[str]:
+    yield f"event:{claim.kind}"
+    if claim.value is not None:
+        yield figure_term(claim.role, claim.value)
+    if claim.region:
+        yield f"region:{claim.region}"
+    if claim.place and claim.place != claim.region:
+        yield f"place:{claim.place}"

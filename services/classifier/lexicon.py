@@ -17,9 +17,11 @@ from services.classifier.text import fold, is_cjk, is_word
 from shared.models.base import Model
 from shared.models.feed import LanguageCode
 from shared.models.pack import Forms
-from shared.models.topic import Certainty
+from shared.models.topic import Certainty, Notice
 
 _LONGEST_PREFIX = 4
+_OPENING = 4
+_NOTICES = frozenset({"notices"})
 _MOST = 48  # forms of a kind in a sentence; what has more is a list
 
 
@@ -49,13 +51,6 @@ class Part(StrEnum):
     BEGIN = "begin"
     MID = "mid"
     END = "end"
-
-
-class Notice(StrEnum):
-    """What a publisher says of an article of its own."""
-
-    CORRECTION = "correction"
-    RETRACTION = "retraction"
 
 
 class Grammar(Model):
@@ -154,14 +149,19 @@ class _Form:
 
 
 class Lexicon:
-    """A grammar, compiled. Without one, only digits and punctuation are understood."""
+    """A grammar, compiled: all of it, or some `kinds`. Without one, only digits and punctuation are understood.
 
-    def __init__(self, grammar: Grammar | None = None) -> None:
+    `notices`: the lexicon of these alone, which is the cheaper to read with.
+    """
+
+    def __init__(self, grammar: Grammar | None = None, kinds: Set[str] = frozenset(Grammar.model_fields)) -> None:
         self.prefixes = frozenset(grammar.prefixes if grammar else ())
         by_key: dict[str, list[_Form]] = {}
-        for form in _forms(grammar) if grammar else ():
+        for form in _forms(grammar, kinds) if grammar else ():
             by_key.setdefault(form.key, []).append(form)
         self.forms = list(by_key.values())
+        self._openings = frozenset(key[:_OPENING] for key in by_key)
+        self.notices = Lexicon(grammar, _NOTICES) if kinds > _NOTICES else self
         self._automaton = AhoCorasick(
             list(by_key), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.DFA
         )
@@ -188,6 +188,16 @@ class Lexicon:
         by_kind = {kind: tuple(marks) for kind, marks in kept.items()}
         return Sentence(text, start, end, by_kind)
 
+    def opens(self, title: str) -> bool:
+        """Whether it begins with a form, capitals aside. Cheap, for it is asked of every title."""
+        head = title[:_OPENING].lower()
+        head = head if head.isascii() or head.replace(" ", "").isalpha() else fold(head).text
+        if self._openings.isdisjoint((head[:2], head[:3], head)):
+            return False
+        told = fold(title).text
+        found = (form for forms in self.forms for form in forms if told.startswith(form.key))
+        return any(form.rest.match(told, len(form.key)) for form in found)
+
     def _begins(self, text: str, at: int) -> bool:
         if at == 0 or not (is_word(text[at]) and is_word(text[at - 1])):
             return True
@@ -206,10 +216,10 @@ def _longest(marks: list[Mark]) -> Iterator[Mark]:
             yield mark
 
 
-def _forms(grammar: Grammar) -> Iterator[_Form]:
+def _forms(grammar: Grammar, kinds: Set[str]) -> Iterator[_Form]:
     for kind in Grammar.model_fields:
         held = getattr(grammar, kind)
-        if kind in ("language", "prefixes"):
+        if kind in ("language", "prefixes") or kind not in kinds:
             continue
         if isinstance(held, Mapping):
             named = [(str(getattr(name, "value", name)), forms) for name, forms in held.items()]

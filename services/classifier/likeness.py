@@ -1,11 +1,11 @@
 """How alike two articles are, by their fingerprints. Pure; every number is told with what it came from."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import exp, log
 
-from shared.models.story import FIGURE_TOLERANCE, Fingerprint
+from shared.models.story import FIGURE_TOLERANCE, Fingerprint, same_figure
 
 WINDOW = timedelta(hours=96)
 _SKETCH = 128
@@ -13,17 +13,17 @@ _SKETCH = 128
 _SPREAD_SAME_VOICE, _SPREAD_UNKNOWN_VOICE = 3.0, 1.5
 # Whose word it is, is not said by these: they pass on what others say, or speak for themselves.
 _NO_SIDE = frozenset({"outlet", "captive", "other", "milblogger", "think-tank"})
+KINDS = ("event", "figure", "voice", "region", "place", "aspect")
 _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Chosen over labelled stories: `benchmarks/story_choices.py`.
+    """Chosen over labelled stories by logistic regression: `benchmarks/story_choices.py`.
 
     `share`: how many of all stories are thought to say a term of that kind before any is known, as if `prior` stories
-    had been seen; so the rarity of a kind is its weight too. `words`: the part of the likeness that the words of one
-    language have. `voices`: what is left of it where two sides speak. `known`: what is left of a figure that another
-    story told before.
+    had been seen. `known`: what is left of a figure that another story told before. `odds`: what one unit of a feature
+    (`features`) adds to the logarithm of the odds that two articles tell one happening; `bias`: where it begins.
     """
 
     share: Mapping[str, float] = field(
@@ -38,11 +38,36 @@ class Weights:
         }
     )
     prior: float = 10.0
-    words: float = 0.3
-    voices: float = 0.8
     known: float = 0.1
-    same_story_at: float = 0.40
-    related_at: float = 0.25
+    odds: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "shared event": 1.392,
+            "lone event": 0.149,
+            "shared figure": 0.997,
+            "lone figure": -0.138,
+            "lone voice": -0.213,
+            "shared region": 0.261,
+            "lone region": -0.122,
+            "shared place": 1.622,
+            "shared aspect": 1.001,
+            "lone aspect": -0.077,
+            "words": 5.057,
+            "one voice": 0.913,
+            "other side": -1.347,
+            "reply": 0.339,
+            "reply of other side": 0.408,
+            "days to reply": 0.520,
+            "one figure": 0.332,
+            "other figures": -0.127,
+            "days": -2.033,
+            "days after": 0.913,
+            "stories": -1.390,
+        }
+    )
+    bias: float = 0.976
+    same_story_at: float = 0.65
+    reply_at: float = 0.4
+    related_at: float = 0.2
 
 
 WEIGHTS = Weights()
@@ -86,51 +111,87 @@ class Likeness:
 def likeness(
     a: Fingerprint,
     b: Fingerprint,
+    apart: timedelta,
     rarity: Callable[[str], float],
     *,
+    live: int = 1,
     background: Collection[str] = (),
     weights: Weights = WEIGHTS,
 ) -> Likeness:
-    """`background`: figures that are told again and again, and so say little."""
-    shared, total, both = _terms(a, b, rarity, background, weights)
-    alike = shared / total if total else 0.0
-    if a.language == b.language and a.words and b.words:
-        of_words = _overlap(a.words, b.words, rarity)
-        alike = (1 - weights.words) * alike + weights.words * of_words if total else of_words
-        if of_words:
-            both.append((weights.words * of_words, f"{of_words:.0%} of the words"))
-    if _sides_differ(a.classes, b.classes):
-        alike *= weights.voices
-    return Likeness(alike, ", ".join(name for _, name in sorted(both, reverse=True)[:_SHOWN]))
+    """The probability that two articles, the later first, tell one happening. Without a topic, by their words alone.
+
+    `live`: how many stories there are; `background`: figures that are told again and again, and so say little.
+    """
+    if apart > WINDOW:
+        return Likeness(0.0)
+    if a.voices and b.voices and contradict(a, b) and not kin(a.voices, b.voices):
+        return Likeness(0.0, "counted otherwise by somebody else")
+    if not a.terms or not b.terms:
+        alike = _overlap(a.words, b.words, rarity) if a.language == b.language else 0.0
+        return Likeness(alike, f"{alike:.0%} of the words")
+    found = features(a, b, apart, rarity, live, background, weights)
+    parts = {name: weights.odds.get(name, 0.0) * value for name, value in found.items()}
+    value = 1 / (1 + exp(-weights.bias - sum(parts.values())))
+    return Likeness(value, ", ".join(_largest(parts)))
 
 
-def _terms(
-    a: Fingerprint, b: Fingerprint, rarity: Callable[[str], float], background: Collection[str], weights: Weights
-) -> tuple[float, float, list[tuple[float, str]]]:
-    """Weighted Jaccard (Ruzicka) of the terms: the shared weight and the whole."""
-    shared = total = 0.0
-    both: list[tuple[float, str]] = []
+def _largest(parts: Mapping[str, float]) -> Iterator[str]:
+    """What tips the balance most, for or against."""
+    ranked = sorted(parts.items(), key=lambda part: -abs(part[1]))[:_SHOWN]
+    return (f"{name.replace('_', ' ')} {value:+.1f}" for name, value in ranked if abs(value) >= 0.05)
+
+
+def features(
+    a: Fingerprint,
+    b: Fingerprint,
+    apart: timedelta,
+    rarity: Callable[[str], float],
+    live: int,
+    background: Collection[str] = (),
+    weights: Weights = WEIGHTS,
+) -> dict[str, float]:
+    """What speaks for and against one happening. Of each kind of term: the weight that both share, and that only one
+    has; the rest are from 0 to 1, but for the days between the two, and how many stories it might be."""
+    found = dict.fromkeys((f"{told} {kind}" for kind in KINDS for told in ("shared", "lone")), 0.0)
     for term in a.terms.keys() | b.terms.keys():
+        kind = term.partition(":")[0]
         worth = rarity(term) * (weights.known if term in background else 1.0)
         mine, its = a.terms.get(term, 0.0), b.terms.get(term, 0.0)
-        total += max(mine, its) * worth
-        if least := min(mine, its) * worth:
-            shared += least
-            both.append((least, term.replace(":", " ", 1)))
-    return shared, total, both
+        found[f"shared {kind}"] += worth * min(mine, its)
+        found[f"lone {kind}"] += worth * abs(mine - its)
+    one_language = a.language == b.language
+    other_side = _disjoint(set(a.classes) - _NO_SIDE, set(b.classes) - _NO_SIDE)
+    return found | {
+        "words": _overlap(a.words, b.words, rarity) if one_language else 0.0,
+        "one voice": float(kin(a.voices, b.voices)),
+        "other side": float(other_side),
+        "reply": float(a.replies),
+        "reply of other side": float(a.replies and other_side),
+        "days to reply": float(a.replies) * apart / timedelta(days=1),
+        "one figure": float(_agree(a, b)),
+        "other figures": float(contradict(a, b)),
+        "days": apart / timedelta(days=1),
+        "days after": max(0.0, apart / timedelta(days=1) - 1),
+        "stories": log(1 + live),
+    }
 
 
-def _overlap(a: Sequence[str], b: Sequence[str], rarity: Callable[[str], float]) -> float:
-    """The cosine of the words that stand in both, weighted by their rarity."""
-    weights = {word: rarity(f"word:{word}") ** 2 for word in {*a, *b}}
-    shared = sum(weights[word] for word in set(a) & set(b))
-    mine, its = sum(weights[word] for word in a), sum(weights[word] for word in b)
+def _disjoint(a: Collection[str], b: Collection[str]) -> bool:
+    """Both say something, and not the same."""
+    return bool(a and b) and set(a).isdisjoint(b)
+
+
+def _agree(a: Fingerprint, b: Fingerprint) -> bool:
+    mine, its = ([value for values in each.figures.values() for value in values] for each in (a, b))
+    return any(same_figure(x, y) for x in mine for y in its)
+
+
+def _overlap(a: Mapping[str, float], b: Mapping[str, float], rarity: Callable[[str], float]) -> float:
+    """The cosine of the words, weighted by their place and their rarity."""
+    rare = {word: rarity(f"word:{word}") ** 2 for word in {**a, **b}}
+    shared = sum(a[word] * b[word] * rare[word] for word in a.keys() & b.keys())
+    mine, its = (sum(weight**2 * rare[word] for word, weight in side.items()) for side in (a, b))
     return float(shared / (mine * its) ** 0.5) if mine and its else 0.0
-
-
-def _sides_differ(a: Sequence[str], b: Sequence[str]) -> bool:
-    mine, its = set(a) - _NO_SIDE, set(b) - _NO_SIDE
-    return bool(mine and its) and mine.isdisjoint(its)
 
 
 def contradict(a: Fingerprint, b: Fingerprint) -> bool:
@@ -157,8 +218,3 @@ def resemblance(a: Sequence[int], b: Sequence[int]) -> float:
     """The Jaccard similarity of two sets of shingles, estimated from their sketches (Broder 1997)."""
     both = sorted(set(a) | set(b))[:_SKETCH]
     return len(set(a) & set(b) & set(both)) / len(both) if both else 0.0
-
-
-def decay(apart: timedelta) -> float:
-    """What is left of a likeness over time; nothing beyond the window."""
-    return 0.0 if apart > WINDOW else exp(-max(0.0, apart / timedelta(days=1) - 1) / 4)

@@ -8,13 +8,14 @@ from hashlib import sha256
 
 from services.classifier.claims import read_claims
 from services.classifier.lexicon import Lexicon
+from services.classifier.notices import read_notice
 from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
-from shared.models.pack import TopicPack
-from shared.models.topic import Classification, Evidence, Severity, Tier, TopicMatch
+from shared.models.pack import TopicPack, TopicRule
+from shared.models.topic import Classification, Evidence, Reply, Severity, Tier, TopicMatch
 
-ENGINE = 4  # raised whenever the same pack would give another verdict
+ENGINE = 5  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
 # "and" with its spaces, or one character: a second owner so close to the actor shares the noun with it.
 _SHARED, _SHARED_CJK = 6, 2
@@ -23,6 +24,7 @@ _FADE = 0.3
 _LONGEST_FORM = 80
 # Nearly twice the text that is kept of a page; what decides stands in the title and the first sentences.
 MOST_CHARACTERS = 40_000
+_SPOKEN = 2  # sentences after the title; who is named later speaks of the background
 _SHOWN = 100  # hits of evidence
 
 
@@ -69,6 +71,7 @@ class Topic:
             if verdict.relevant
             else ()
         )
+        note = read_notice(text.text, text.sentences, text.lexicon) if verdict.relevant else None
         return TopicMatch(
             topic=self.pack.name,
             version=self.version,
@@ -83,7 +86,14 @@ class Topic:
             evidence=_evidence(text, verdict.evidence),
             negative=_evidence(text, parts.negative),
             aspects=_evidence(text, [hit for hit in hits if hit.kind is Kind.ASPECT]) if verdict.relevant else (),
+            events=tuple(dict.fromkeys(hit.name for hit in parts.events if text.sentence(hit) <= 1)),
+            speakers=tuple(
+                dict.fromkeys(hit.name for hit in hits if hit.kind is Kind.SPEAKER and text.sentence(hit) <= _SPOKEN)
+            ),
+            reply=_reply(self.pack.topic, text, hits),
             claims=claims,
+            notice=note.notice if note else None,
+            notice_at=note.start if note else None,
         )
 
     def _verdict(self, text: _Text, parts: "_Parts") -> _Verdict:
@@ -206,13 +216,19 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
     return Tier.RELATED if hit.name in pack.topic.rule.related else None
 
 
+def _reply(topic: TopicRule, text: _Text, hits: Sequence[Hit]) -> Reply | None:
+    """The first in the topic's order."""
+    named = {hit.name for hit in hits if hit.kind is Kind.ASPECT and text.sentence(hit) <= 1}
+    return next((reply for aspect, reply in topic.replies.items() if aspect in named), None)
+
+
 class Matcher:
     """Every pack, compiled. Safe to share between threads."""
 
     def __init__(self, packs: Sequence[TopicPack], lexicons: Mapping[str, Lexicon] | None = None) -> None:
         """`lexicons`: language → how its numbers and times are said; without it, claims know digits only."""
         self.topics = tuple(Topic(pack) for pack in packs)
-        self._lexicons = lexicons or {}
+        self.lexicons = lexicons or {}
         self._digits_only = Lexicon()
         self._scanner = Scanner(packs)
 
@@ -237,7 +253,7 @@ class Matcher:
         bounds = sentences(text, titled=True)
         best: dict[int, TopicMatch] = {}
         for spoken in languages_of(text, language, scan.languages):
-            read = _Text(text, spoken, bounds, self._lexicons.get(spoken, self._digits_only), published)
+            read = _Text(text, spoken, bounds, self.lexicons.get(spoken, self._digits_only), published)
             for index, hits in scan.hits(spoken).items():
                 verdict = self.topics[index].judge(read, hits)
                 if verdict and (index not in best or _weight(verdict) > _weight(best[index])):

@@ -24,6 +24,9 @@ class Stories(Protocol):
         *,
         edition: str = "",
     ) -> Change | None: ...
+    def amend(
+        self, topic: str, identities: Sequence[str], decide: Callable[[Story], Change | None]
+    ) -> Change | None: ...
     def reread(
         self, topic: str, entry_id: str, edition: str, now: datetime, decide: Callable[[Story, Background], Change]
     ) -> Change | None: ...

@@ -14,7 +14,6 @@ from shared.models.entry import Entry
 from shared.models.story import (
     AlertType,
     Article,
-    Decision,
     Fingerprint,
     KnownClaim,
     Revision,
@@ -79,11 +78,11 @@ def extend(
         "score": max(story.score, match.score),
         "threshold": match.threshold,
         "claims": _merge(story.claims, entry, match, article),
-        "articles": _slim((*story.articles, article)) if listed else story.articles,
+        "articles": slim((*story.articles, article)) if listed else story.articles,
         "unlisted": story.unlisted + (not listed),
         "updated_at": now,
     }
-    return _told_anew(story.model_copy(update=update))
+    return told_anew(story.model_copy(update=update))
 
 
 def reread(story: Story, entry: Entry, match: TopicMatch, fingerprint: Fingerprint, now: datetime) -> Story:
@@ -105,7 +104,7 @@ def reread(story: Story, entry: Entry, match: TopicMatch, fingerprint: Fingerpri
         "articles": articles,
         "updated_at": now,
     }
-    return _told_anew(story.model_copy(update=update))
+    return told_anew(story.model_copy(update=update))
 
 
 def withdraw(story: Story, entry_id: str, why: str, now: datetime) -> Story:
@@ -117,76 +116,16 @@ def withdraw(story: Story, entry_id: str, why: str, now: datetime) -> Story:
     if gone is None or gone.withdrawn:
         return story
     articles = tuple(each.model_copy(update={"withdrawn": why}) if each is gone else each for each in story.articles)
-    return _told_anew(story.model_copy(update={"articles": articles, "updated_at": now}))
+    return told_anew(story.model_copy(update={"articles": articles, "updated_at": now}))
 
 
-def merged(story: Story, other: Story, why: str, now: datetime) -> tuple[Story, Story]:
-    """The story with all of the other's articles and claims, and what is left of the other."""
-    held = {article.entry_id for article in story.articles}
-    taken = [
-        article.model_copy(update={"decision": Decision.MOVED, "reason": why}) if article.decision.opens else article
-        for article in other.articles
-        if article.entry_id not in held
-    ]
-    articles = sorted((*story.articles, *taken), key=lambda article: article.seen_at)
-    claims = story.claims
-    for claim in other.claims:
-        claims = _with_claim(claims, claim)
-    update: dict[str, object] = {
-        "articles": _slim(articles),
-        "claims": claims,
-        "severity": max(story.severity, other.severity, key=lambda severity: severity.rank),
-        "tier": Tier.CORE if Tier.CORE in (story.tier, other.tier) else Tier.RELATED,
-        "score": max(story.score, other.score),
-        "unlisted": story.unlisted + other.unlisted,
-        "merged_from": (*story.merged_from, other.id),
-        "updated_at": now,
-    }
-    left = other.model_copy(update={"merged_into": story.id, "updated_at": now})
-    return _told_anew(story.model_copy(update=update)), left
-
-
-def without(story: Story, entry_ids: Sequence[str], now: datetime) -> Story:
-    """The story without these articles, and without what only they said."""
-    articles = tuple(article for article in story.articles if article.entry_id not in entry_ids)
-    sources = {article.source for article in articles}
-    claims = tuple(
-        claim.model_copy(update={"sources": tuple(source for source in claim.sources if source in sources)})
-        for claim in story.claims
-        if claim.entry_id not in entry_ids and sources & {*claim.sources}
-    )
-    return _told_anew(story.model_copy(update={"articles": articles, "claims": claims, "updated_at": now}))
-
-
-def made_of(story: Story, entry_ids: Sequence[str], now: datetime) -> Story:
-    """A story of its own from these articles of another, with what they said. It has the id that its first article
-    would have given it."""
-    articles = tuple(
-        article.model_copy(update={"decision": Decision.MOVED, "reason": f"split from {story.id}"})
-        for article in story.articles
-        if article.entry_id in entry_ids
-    )
-    first = articles[0]
-    sources = {article.source for article in articles}
-    claims = tuple(
-        claim.model_copy(update={"sources": tuple(source for source in claim.sources if source in sources)})
-        for claim in story.claims
-        if claim.entry_id in entry_ids or sources & {*claim.sources}
-    )
-    update: dict[str, object] = {
-        "id": story_id(story.topic, first.entry_id),
-        "event_type": first.event_type,
-        "severity": max((each.severity for each in articles), key=lambda severity: severity.rank),
-        "articles": articles,
-        "claims": claims,
-        "revisions": (),
-        "unlisted": 0,
-        "related_to": story.id,
-        "merged_from": (),
-        "first_seen_at": first.seen_at,
-        "updated_at": now,
-    }
-    return _told_anew(story.model_copy(update=update))
+def reworded(story: Story, article: Article, entry: Entry, now: datetime) -> Story:
+    """The story in which the article reads as its publisher has it now. What it is compared by stays: others copied
+    that."""
+    summary = entry.summary[:SUMMARY] if article.summary else ""
+    reads = article.model_copy(update={"title": entry.title or article.title, "summary": summary})
+    articles = tuple(reads if each.entry_id == article.entry_id else each for each in story.articles)
+    return told_anew(story.model_copy(update={"articles": articles, "updated_at": now}))
 
 
 def revise(story: Story, ring: Ring, now: datetime) -> Story:
@@ -198,13 +137,20 @@ def revise(story: Story, ring: Ring, now: datetime) -> Story:
 
 def status_of(story: Story) -> Status:
     """From the most to the least certain that can be said."""
-    standing = [article for article in story.articles if article.counts]
-    if not standing or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
+    if not _has_standing(story) or (story.revisions and story.revisions[-1].type is AlertType.RETRACTED):
         return Status.RETRACTED
     if verdict := _verdict(story):
         return verdict
     developing = story.independent_sources > 1 or story.revision > 1
     return Status.DEVELOPING if developing else Status.BREAKING
+
+
+def _has_standing(story: Story) -> bool:
+    """Whether anybody stands by it: an outlet that copied what its author took back still does."""
+    gone = {article.url for article in story.articles if article.withdrawn}
+    return any(
+        article.withdrawn is None and (article.url is None or article.url not in gone) for article in story.articles
+    )
 
 
 def _verdict(story: Story) -> Status | None:
@@ -221,23 +167,28 @@ def _verdict(story: Story) -> Status | None:
     return verdicts[max(said, key=lambda claim: claim.said_at).certainty] if said else None
 
 
-def _told_anew(story: Story) -> Story:
+def told_anew(story: Story) -> Story:
     """With the title and the summary of the article that tells it best by now, and how it stands."""
     best = story.told_in()
     told = {"title": best.title, "summary": best.summary, "language": best.language}
     return story.model_copy(update={**told, "status": status_of(story)})
 
 
-def _slim(articles: Sequence[Article]) -> tuple[Article, ...]:
+def slim(articles: Sequence[Article]) -> tuple[Article, ...]:
     """Only some are compared with what comes: the cost of that must not grow with the story."""
     compared = [article for article in articles if article.fingerprint.terms or article.fingerprint.words]
     spared = {article.entry_id for article in compared[FIRST_COMPARED:-LAST_COMPARED]}
     return tuple(
-        article.model_copy(update={"fingerprint": Fingerprint(text_hash=article.fingerprint.text_hash)})
+        article.model_copy(update={"fingerprint": _bare(article.fingerprint)})
         if article.entry_id in spared
         else article
         for article in articles
     )
+
+
+def _bare(fingerprint: Fingerprint) -> Fingerprint:
+    """What the article is known again by, and what a correction of it is held against."""
+    return Fingerprint(text_hash=fingerprint.text_hash, figures=fingerprint.figures)
 
 
 def _reread_claims(
@@ -270,29 +221,34 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
         published=entry.published,
         seen_at=entry.seen_at,
         event_type=match.event_type,
+        events=match.events,
+        voices=fingerprint.classes,
+        reply=match.reply,
         severity=match.severity,
         decision=assignment.decision,
         similarity=assignment.similarity,
         reason=assignment.reason,
         derived_from=assignment.derived_from,
         # What it derives from is compared already; a story of a thousand copies stays small.
-        fingerprint=Fingerprint(text_hash=fingerprint.text_hash) if derived else fingerprint,
+        fingerprint=_bare(fingerprint) if derived else fingerprint,
     )
 
 
 def _merge(known: tuple[KnownClaim, ...], entry: Entry, match: TopicMatch, article: Article) -> tuple[KnownClaim, ...]:
     """Each statement once, with all its sources. Nothing is forgotten: that is the memory of known figures."""
     for claim in match.claims:
-        known = _with_claim(known, _first_said(claim, entry, article))
+        known = with_claim(known, _first_said(claim, entry, article))
     return known
 
 
-def _with_claim(known: tuple[KnownClaim, ...], claim: KnownClaim) -> tuple[KnownClaim, ...]:
+def with_claim(known: tuple[KnownClaim, ...], claim: KnownClaim) -> tuple[KnownClaim, ...]:
     held = next((held for held in known if held.restates(claim)), None)
     if held is None:
         return (*known, claim)
     sources = tuple(dict.fromkeys((*held.sources, *claim.sources)))
-    again = held.model_copy(update={"sources": sources, "said_at": max(held.said_at, claim.said_at)})
+    voices = tuple(dict.fromkeys((*held.voices, *claim.voices)))
+    said_at = max(held.said_at, claim.said_at)
+    again = held.model_copy(update={"sources": sources, "voices": voices, "said_at": said_at})
     return tuple(again if each is held else each for each in known)
 
 
@@ -301,6 +257,7 @@ def _first_said(claim: Claim, entry: Entry, article: Article) -> KnownClaim:
         **claim.model_dump(),
         entry_id=entry.id,
         sources=(article.source,),
+        voices=(claim.attribution,) if claim.attribution else (),
         position=position(entry, claim.start),
         said_at=article.moment,
     )

@@ -3,18 +3,22 @@
 Pure: what is known goes in, the change that is to be stored comes out.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from services.classifier.alerting import Ring, Silent, decide
-from services.classifier.cluster import assign, identities, index_sets, index_terms
+from services.classifier.alerting import Reason, Ring, Silent, decide
+from services.classifier.cluster import assign, identities, index_sets, index_terms, twin
+from services.classifier.corrections import corrected, corrected_text
 from services.classifier.fingerprint import fingerprint
 from services.classifier.likeness import Corpus
+from services.classifier.merging import elder_first, handed_over, merged
 from services.classifier.story import extend, open_story, reread, revise
+from services.classifier.withdrawals import GONE, disowned, notice_beside, retracts, taken_back, withdrawal
 from shared.models.change import Background, Change, Marks
 from shared.models.entry import Entry
-from shared.models.story import Alert, Decision, Fingerprint, Story, figure_key
-from shared.models.topic import TopicMatch
+from shared.models.story import Alert, AlertType, Decision, Fingerprint, Story, figure_key
+from shared.models.topic import Notice, TopicMatch
 
 
 def marks_of(entry: Entry, fingerprint: Fingerprint) -> Marks:
@@ -25,31 +29,103 @@ def marks_of(entry: Entry, fingerprint: Fingerprint) -> Marks:
 
 
 def place(entry: Entry, match: TopicMatch, background: Background, now: datetime) -> Change:
-    """Choose the entry's story among those that it may belong to, or open one, and decide whether that rings."""
+    """Choose the entry's story among those that it may belong to, or open one, and decide whether that rings.
+
+    Where it belongs to two, these turn out to be one.
+    """
     print_ = fingerprint(entry, match)
     corpus = Corpus(background.live, background.holding, background.figures)
     assignment = assign(entry, print_, background.stories, corpus, now)
-    before = next((story for story in background.stories if story.id == assignment.story_id), None)
-    if before:
-        after = extend(before, entry, match, print_, assignment, now)
+    assignment = notice_beside(assignment, entry, match, background.stories)
+    before = _named(assignment.story_id, background)
+    takes_back = retracts(entry, match, before)
+    said = match.model_copy(update={"claims": ()}) if takes_back else match
+
+    def told(story: Story | None) -> Story:
+        given = (entry, said, print_, assignment, now)
+        return extend(story, *given) if story else open_story(*given)
+
+    found = twin(entry, print_, assignment, background.stories, corpus, now)
+    other = _named(found.story_id, background) if found else None
+    if takes_back:
+        change = ringing(before, *taken_back(before, told(before), entry.source, now), now)
+    elif before and found and other:
+        why = f"{entry.feed_name} tells both: {assignment.reason}; {found.reason}"
+        change = _merging(before, other, why, told, entry.id, background, now)
     else:
-        after = open_story(entry, match, print_, assignment, now)
+        after, ring = corrected(before, told(before), entry, match, now) if before else (told(None), None)
+        change = decided(before, after, entry.id, background, now, ring)
     marks = marks_of(entry, print_)
     found_by = marks if assignment.derived_from is None else Marks(marks.identities)
-    change = decided(before, after, entry.id, background, now)
-    return replace(change, marks=found_by, wants_text=wants_text(entry, assignment.decision))
+    return replace(change, marks=change.marks.and_of(found_by), wants_text=wants_text(entry, assignment.decision))
+
+
+def _named(story_id: str | None, background: Background) -> Story | None:
+    return next((story for story in background.stories if story.id == story_id), None)
+
+
+def _merging(
+    one: Story,
+    other: Story,
+    why: str,
+    told: Callable[[Story], Story],
+    entry_id: str,
+    background: Background,
+    now: datetime,
+) -> Change:
+    """Both with the entry, in a single revision: what the entry brings is judged against all that either knew."""
+    kept, gone = elder_first(one, other)
+    together, left = merged(kept, gone, why, now)
+    after = told(together)
+    verdict = _verdict(together, after, entry_id, background, now)
+    if kept.revisions and gone.revisions:
+        verdict = merger(gone, verdict)
+    takes, gives = handed_over(ringing(kept, after, verdict, now), Change(left), gone, gone.articles)
+    return replace(takes, also=(gives,))
+
+
+def merger(gone: Story, verdict: Ring | Silent) -> Ring:
+    """What tells those who heard of both stories, and what else would have rung just now."""
+    detail = f"{gone.id} was the same happening"
+    more = f"; {verdict.detail}" if isinstance(verdict, Ring) else ""
+    return Ring(AlertType.MERGED, Reason.MERGED, detail + more)
 
 
 def put(entry: Entry, match: TopicMatch, held: Story, background: Background, now: datetime) -> Change:
     """Put the entry, now with its text, in the place where the story holds it, and decide whether that rings."""
     after = reread(held, entry, match, fingerprint(entry, match), now)
-    return decided(held, after, entry.id, background, now)
+    if retracts(entry, match, held):
+        return ringing(held, *taken_back(held, after, entry.source, now), now)
+    after, ring = corrected_text(held, after, entry, match)
+    return decided(held, after, entry.id, background, now, ring)
 
 
-def decided(before: Story | None, after: Story, entry_id: str, background: Background, now: datetime) -> Change:
-    beside = next((story for story in background.stories if story.id == after.related_to), None)
+def take_away(entry: Entry, held: Story, now: datetime) -> Change:
+    """The entry's page is gone: nobody stands by its article any more."""
+    return ringing(held, *withdrawal(held, held, [*filter(None, [held.article(entry.id)])], GONE, now), now)
+
+
+def disown(entry: Entry, notice: Notice | None, held: Story, now: datetime) -> Change | None:
+    """The entry tells nothing of the topic, but may be what has become of an item that did; None if it is not."""
+    told = disowned(held, entry, notice, now)
+    return ringing(held, *told, now) if told else None
+
+
+def decided(
+    before: Story | None,
+    after: Story,
+    entry_id: str,
+    background: Background,
+    now: datetime,
+    ring: Ring | None = None,
+) -> Change:
+    """`ring`: what is known to ring."""
+    return ringing(before, after, ring or _verdict(before, after, entry_id, background, now), now)
+
+
+def _verdict(before: Story | None, after: Story, entry_id: str, background: Background, now: datetime) -> Ring | Silent:
     rung = {figure for figure, story_id in background.figures.items() if story_id != after.id}
-    return ringing(before, after, decide(before, after, entry_id, now, beside=beside, rung=rung), now)
+    return decide(before, after, entry_id, now, beside=_named(after.related_to, background), rung=rung)
 
 
 def ringing(before: Story | None, after: Story, verdict: Ring | Silent, now: datetime) -> Change:

@@ -175,7 +175,7 @@ def alert_block(story: Story, number: int, subscription: str) -> RenderableType:
     rows: list[RenderableType] = [Text(story.title, style="bold")]
     if revision.reason != "new_story":
         rows.append(Text(revision.detail, style="italic"))
-    rows += [Text("  • " + claim_text(claim)) for claim in story.claims[:LISTED_CLAIMS]]
+    rows += [Text("  • " + claim_text(claim)) for claim in story.said[:LISTED_CLAIMS]]
     rows += [Text(), Text(_sources_text(story), style="dim"), _articles(story.articles)]
     style = _SEVERITY_STYLES.get(story.severity.value, "cyan")
     title = f"[{style}] {revision.type.value.upper()} [/] {story.topic} · {story.event_type} · {story.severity.value}"

@@ -1,13 +1,17 @@
 """The command line's composition root: settings from the environment, stores on the Redis that answers."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from shared.errors import ConfigError, RedisUnavailable
 from shared.queue import JobQueue
+from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.runtime.process import redis_url
 from shared.settings import Settings, load_settings
 from shared.store.alerts import AlertStream
@@ -16,7 +20,7 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.patience import StoreUnavailable
-from shared.store.stories import StoryReader
+from shared.store.stories import StoryReader, StoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,14 @@ class Backlog:
 
     queue: JobQueue
     entries: EntryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """What a classifier works with, on a Redis of its own that begins empty and is thrown away."""
+
+    entries: EntryStore
+    stories: StoryStore
 
 
 def settings() -> Settings:
@@ -56,6 +68,43 @@ def opened_backlog(settings: Settings) -> Iterator[Backlog]:
             JobQueue(redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds),
             EntryStore(redis, retention_seconds=settings.entry_retention_seconds),
         )
+
+
+@contextmanager
+def opened_story_store(settings: Settings) -> Iterator[StoryStore]:
+    """To change stories as the classifiers do. Raises RedisUnavailable, at the start or later."""
+    url = _answering(redis_url(settings))
+    with _told(url), connect_sync(url) as redis:
+        yield StoryStore(
+            redis,
+            window_seconds=settings.story_window_seconds,
+            retention_seconds=settings.story_retention_seconds,
+        )
+
+
+@contextmanager
+def opened_scratch(settings: Settings) -> Iterator[Scratch]:
+    """Raises RedisUnavailable."""
+    with _thrown_away() as url, connect_sync(url) as redis:
+        yield Scratch(
+            EntryStore(redis, retention_seconds=settings.entry_retention_seconds),
+            StoryStore(
+                redis,
+                window_seconds=settings.story_window_seconds,
+                retention_seconds=settings.story_retention_seconds,
+            ),
+        )
+
+
+@contextmanager
+def _thrown_away() -> Iterator[str]:
+    with TemporaryDirectory(prefix="tocsin-") as home, asyncio.Runner() as runner:
+        server = PrivateRedis(Path(home), find_redis_binary(os.environ), durable=False)
+        url = runner.run(server.start())
+        try:
+            yield url
+        finally:
+            runner.run(server.stop())
 
 
 def _answering(url: str) -> str:

@@ -98,6 +98,8 @@ class StoryView(StorySummary):
     related_to: str | None
     merged_into: str | None
     merged_from: tuple[str, ...]
+    split_from: str | None
+    apart: tuple[str, ...]
     claims: tuple[KnownClaim, ...]
     articles: tuple[ArticleView, ...]
     revisions: tuple[Revision, ...]

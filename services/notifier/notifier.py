@@ -161,14 +161,26 @@ class Notifier:
         log.info("delivery.dropped", pair=lease.member, reason=reason)
 
     async def _advance(self, lease: Lease, endpoint: Endpoint, story: Story, delivery: Delivery) -> None:
-        step = next_step(delivery, story, self.pacing.timing, _now())
+        known = delivery.sent_revision == 0 and await self._heard_of_merged(delivery, story)
+        step = next_step(delivery, story, self.pacing.timing, _now(), known=known)
         if isinstance(step, Wait):
             await self.due.commit(lease, next_at=step.until.timestamp())
         elif isinstance(step, Nothing):
             await self.due.commit(lease, next_at=None)
         else:
-            envelope = step.envelope if isinstance(step, Again) else render(story, delivery, step, _now())
+            envelope = (
+                step.envelope
+                if isinstance(step, Again)
+                else render(story, delivery, step, _now(), endpoint.subscription.languages)
+            )
             await self._attempt(lease, endpoint, story, delivery, envelope)
+
+    async def _heard_of_merged(self, delivery: Delivery, story: Story) -> bool:
+        """Whether the subscription was told of a story that this one has taken over."""
+        for story_id in story.merged_from:
+            if (await self.deliveries.load(delivery.subscription_id, story_id)).sent_revision:
+                return True
+        return False
 
     async def _attempt(
         self, lease: Lease, endpoint: Endpoint, story: Story, delivery: Delivery, envelope: Envelope

@@ -4,10 +4,11 @@ Not events are delivered but levels: the story as it is now is compared with wha
 Coalescing, superseding of stale revisions and recovery after a crash follow from that by themselves.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.models.story import AlertType, Revision, Story
+from shared.models.story import AlertType, Revision, Status, Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope
 
 # These must not wait for the quiet time between updates to pass.
@@ -53,21 +54,16 @@ class Nothing:
 Plan = Send | Wait | Nothing
 
 
-def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Plan:
-    """Decide for one pair. A subscription that never got `created` is told of any revision as `created`."""
+def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime, *, known: bool = False) -> Plan:
+    """Decide for one pair. A subscription that never got `created` is told of any revision as `created`; as
+    `merged` if it has `known` the story under the id of one that was merged into it."""
     news = [revision for revision in story.revisions if revision.number > delivery.sent_revision]
-    if not news:
-        return Nothing("up_to_date")
-    if (
-        delivery.status is DeliveryStatus.GAVE_UP
-        and delivery.attempts
-        and delivery.attempts[-1].revision >= story.revision
-    ):
-        return Nothing("given_up")
-    if now - news[-1].at > timedelta(seconds=timing.max_age):
-        return Nothing("too_old")
+    if reason := _nothing(delivery, story, news, timing, now):
+        return Nothing(reason)
+    if delivery.sent_revision == 0 and known:
+        return Send(AlertType.MERGED, news[-1].reason)
     if delivery.sent_revision == 0:
-        return _after(story.revisions[0].at, timing.hold, now, "hold") or Send(AlertType.CREATED, news[-1].reason)
+        return _first(story, timing, now)
     if not any(_urgent(revision) for revision in news):
         quiet = _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
         if quiet:
@@ -75,18 +71,38 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Pla
     return Send(news[-1].type, news[-1].reason)
 
 
-def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime) -> Plan | Again:
+def _nothing(delivery: Delivery, story: Story, news: Sequence[Revision], timing: Timing, now: datetime) -> str | None:
+    """Why there is nothing to tell."""
+    if story.merged_into:
+        return "merged"
+    if not news:
+        return "up_to_date"
+    tried = delivery.attempts[-1].revision if delivery.attempts else 0
+    if delivery.status is DeliveryStatus.GAVE_UP and tried >= story.revision:
+        return "given_up"
+    return "too_old" if now - news[-1].at > timedelta(seconds=timing.max_age) else None
+
+
+def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime, *, known: bool = False) -> Plan | Again:
     """As `plan`, for a pair that may have a message under way.
 
     That message goes first, for it may have arrived unheard of; one that was certainly refused makes way for news.
     """
     frozen = delivery.envelope
-    if frozen is None:
-        return plan(delivery, story, timing, now)
+    if frozen is None or story.merged_into:
+        return plan(delivery, story, timing, now, known=known)
     if delivery.retry_at and now < delivery.retry_at:
         return Wait(delivery.retry_at, "retry")
     superseded = delivery.refused and story.revision > frozen.revision
-    return plan(delivery, story, timing, now) if superseded else Again(frozen)
+    return plan(delivery, story, timing, now, known=known) if superseded else Again(frozen)
+
+
+def _first(story: Story, timing: Timing, now: datetime) -> Plan:
+    """Who never got `created` is told of any revision as `created`, but not of what nobody stands by any more."""
+    if story.status is Status.RETRACTED:
+        return Nothing("retracted")
+    hold = _after(story.revisions[0].at, timing.hold, now, "hold")
+    return hold or Send(AlertType.CREATED, story.revisions[-1].reason)
 
 
 def _urgent(revision: Revision) -> bool:

@@ -5,10 +5,13 @@ and a redirect leads nowhere that its own host does not allow:
 
     robots.txt of the host, unless it was asked within the day ──> the page ──> a redirect: the same again there
                                                                      └──> its text, or the reason why there is none
+
+In the same steps a page that was read is looked at again: `services.poller.checks`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -20,10 +23,12 @@ from shared.models.page import PageState
 
 
 class PageOutcome(StrEnum):
-    """How reading a page ended: each page ends in exactly one, and that is its metric's label."""
+    """How reading or checking a page ended: each ends in exactly one, and that is its metric's label."""
 
     READ = "read"
     READ_BEFORE = "read_before"
+    UNCHANGED = "unchanged"  # a check found what was read before
+    CHANGED = "changed"  # a check found another text
     EXPIRED = "expired"  # the entry is no longer kept
     FRONT_PAGE = "front_page"  # the address, or where it leads, is a site's front page
     DISALLOWED = "disallowed"  # by robots.txt
@@ -33,7 +38,7 @@ class PageOutcome(StrEnum):
     SHORT = "short"  # nothing to speak of beyond what the feed said
     NOT_HTML = "not_html"
     NOT_FOUND = "not_found"
-    GONE = "gone"
+    GONE = "gone"  # 410, or 404 at two checks in a row
     REFUSED = "refused"  # 401, 402, 403, 451
     THROTTLED = "throttled"  # 429
     CLIENT_ERROR = "client_error"
@@ -102,13 +107,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """What follows. `state` None: the page has come to its end, with `outcome`; else it is looked at again `after` so
-    many seconds, because of `outcome` if that was a failure. `entry`: with its text. `robots`: to be remembered."""
+    """What follows. `outcome`: how reading or checking ended, or why it is `put_off`; None: there is another step.
+    `state` None: nothing follows; else the page is looked at again `after` so many seconds. `entry`: as it is now.
+    `validators`: of the answer, as `PageState` has them. `robots`: to be remembered."""
 
     outcome: PageOutcome | None
     state: PageState | None = None
     after: float = 0.0
+    put_off: bool = False
     entry: Entry | None = None
+    validators: Mapping[str, str | None] = field(default_factory=dict)
     robots: str | None = None
 
 
@@ -135,21 +143,25 @@ def product(user_agent: str) -> str:
     return user_agent.split(maxsplit=1)[0].partition("/")[0]
 
 
-def next_step(entry: Entry | None, state: PageState, robots: str | None, agent: str, expiries: int) -> Ask | Then:
+def next_step(
+    entry: Entry | None, state: PageState, robots: str | None, agent: str, expiries: int, now: datetime
+) -> Ask | Then:
     """`robots`: of the page's host; None if it was not asked within the day."""
     url = address(entry, state)
-    hindrance = _hindrance(entry, url, expiries)
+    hindrance = _hindrance(entry, state, url, expiries)
     if hindrance:
         return ended(hindrance)
+    if state.check_at and now < state.check_at:  # another topic has named it meanwhile
+        return Then(None, state, (state.check_at - now).total_seconds())
     if robots is None:
         return Ask(f"{origin(url)}/robots.txt", robots=True)
     return Ask(url) if Protego.parse(robots).can_fetch(url, agent) else ended(PageOutcome.DISALLOWED)
 
 
-def _hindrance(entry: Entry | None, url: str, expiries: int) -> PageOutcome | None:
+def _hindrance(entry: Entry | None, state: PageState, url: str, expiries: int) -> PageOutcome | None:
     if entry is None:
         return PageOutcome.EXPIRED
-    if entry.text:
+    if entry.gone or (entry.text and not state.check_at):
         return PageOutcome.READ_BEFORE
     if expiries >= EXPIRIES_BORNE:
         return PageOutcome.LEASE_EXPIRED
@@ -164,12 +176,14 @@ def _is_front_page(url: str) -> bool:
 
 
 def failed(state: PageState, outcome: PageOutcome, draw: float, retry_after: float | None = None) -> Then:
-    """Another try if that may help, with growing gaps. `draw` is a uniform random number in [0, 1)."""
+    """Another try if that may help, with growing gaps; a check waits for the next check. `draw` is a uniform random
+    number in [0, 1)."""
     failures = state.failures + 1
-    if not outcome.passing or failures >= TRIES:
+    if not outcome.passing or failures >= TRIES or state.check_at:
         return ended(outcome)
     backoff = BACKOFF_SECONDS * BACKOFF_GROWTH**state.failures * (0.75 + draw / 2)
-    return Then(outcome, state.model_copy(update={"failures": failures}), min(retry_after or backoff, MAX_WAIT_SECONDS))
+    after = min(retry_after or backoff, MAX_WAIT_SECONDS)
+    return Then(outcome, state.model_copy(update={"failures": failures}), after, put_off=True)
 
 
 def robots_failed(state: PageState, outcome: PageOutcome, draw: float) -> Then:
@@ -191,7 +205,8 @@ def robots_told(state: PageState, status: int, body: bytes, draw: float, retry_a
 def moved(state: PageState, url: str) -> Then:
     if state.hops >= MAX_HOPS:
         return ended(PageOutcome.TOO_MANY_REDIRECTS)
-    return Then(None, state.model_copy(update={"url": url, "hops": state.hops + 1}))
+    there: dict[str, object] = {"url": url, "hops": state.hops + 1, "etag": None, "last_modified": None}
+    return Then(None, state.model_copy(update=there))
 
 
 def refusal(status: int, headers: Mapping[str, str], agent: str) -> PageOutcome | None:
@@ -205,11 +220,11 @@ def refusal(status: int, headers: Mapping[str, str], agent: str) -> PageOutcome 
 
 
 def read(entry: Entry, found: Extract, most_characters: int) -> Then:
-    """The entry with its text, if there is enough of it."""
+    """The entry with its text, if there is enough of it; where an article stood, a notice is enough."""
     if found.reserve:
         return ended(PageOutcome(found.reserve.value))
-    text = _article(entry, found.text)[:most_characters].rstrip()
-    if weight(text) < max(SHORT, weight(entry.summary)):
+    text = (_article(entry, found.text) or (found.text if entry.text else ""))[:most_characters].rstrip()
+    if weight(text) < (1 if entry.text else max(SHORT, weight(entry.summary))):
         return ended(PageOutcome.SHORT)
     return replace(ended(PageOutcome.READ), entry=entry.model_copy(update={"text": text}))
 

@@ -1,4 +1,4 @@
-"""The shell that reads the pages of relevant entries: claim what is due, ask, commit.
+"""The shell that reads the pages of relevant entries, and checks them later: claim what is due, ask, commit.
 
 A text and the batch that has its entry classified again are committed in one step.
 """
@@ -6,17 +6,20 @@ A text and the batch that has its entry classified again are committed in one st
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from services.poller.checks import conditions, followed, validators
 from services.poller.fetch import charset_of
 from services.poller.page import (
     Ask,
     PageOutcome,
     Then,
     address,
+    ended,
     failed,
     moved,
     next_step,
@@ -48,13 +51,14 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`agent`: our product token. `limits`: of one request for a page."""
+    """`agent`: our product token. `limits`: of one request for a page. `checks`: seconds from the reading to each."""
 
     concurrency: int
     lease_seconds: float
     limits: Limits
     most_characters: int
     agent: str
+    checks: Sequence[float] = ()
 
     def limits_for(self, ask: Ask) -> Limits:
         """Redirects of a page are steps of their own."""
@@ -110,8 +114,9 @@ class Pages:
         stored = dict(zip(leases, await self.pages.load([lease.member for lease in leases]), strict=True))
         origins = {lease: origin(address(page.entry, page.state)) for lease, page in stored.items()}
         robots = await self.pages.robots(filter(None, origins.values()))
+        agent, now = self.reading.agent, datetime.now(UTC)
         steps = {
-            lease: next_step(page.entry, page.state, robots.get(origins[lease]), self.reading.agent, lease.expiries)
+            lease: next_step(page.entry, page.state, robots.get(origins[lease]), agent, lease.expiries, now)
             for lease, page in stored.items()
         }
         turns = await self.hosts.enter_many(
@@ -137,13 +142,16 @@ class Pages:
             await self.due.postpone(claim.lease, time.time() + claim.turn.wait)
             return
         then = await self._ask(claim, claim.step) if isinstance(claim.step, Ask) else claim.step
+        page = claim.page
+        then = followed(then, page.entry, page.state, self.reading.checks, datetime.now(UTC))
         await patiently(lambda: self._commit(claim, then), stop)
         self._report(claim, then)
 
     async def _ask(self, claim: Claim, ask: Ask) -> Then:
         state, draw = claim.page.state, random.random()  # noqa: S311  jitter, not a secret
+        headers = {"Accept": ACCEPT} | ({} if ask.robots else conditions(state))
         try:
-            response = await self.http.fetch(ask.url, headers={"Accept": ACCEPT}, limits=self.reading.limits_for(ask))
+            response = await self.http.fetch(ask.url, headers=headers, limits=self.reading.limits_for(ask))
             wait = await self._slowed(claim, response)
             if ask.robots:
                 return robots_told(state, response.status, response.body, draw, wait)
@@ -152,8 +160,12 @@ class Pages:
         except FetchError as error:
             outcome = PageOutcome(error.outcome)
             return robots_failed(state, outcome, draw) if ask.robots else failed(state, outcome, draw)
+        if response.status == 304 and state.check_at:
+            return ended(PageOutcome.UNCHANGED)
         reason = refusal(response.status, response.headers, self.reading.agent)
-        return failed(state, reason, draw, wait) if reason else await self._read(claim, response)
+        if reason:
+            return failed(state, reason, draw, wait)
+        return replace(await self._read(claim, response), validators=validators(response.headers))
 
     async def _slowed(self, claim: Claim, response: Response) -> float | None:
         """The seconds that the server asks us to wait; after a 429 the whole host is left alone for so long."""
@@ -189,11 +201,11 @@ class Pages:
 
     @staticmethod
     def _report(claim: Claim, then: Then) -> None:
-        if then.state is None and then.outcome:
+        if then.outcome and not then.put_off:
             metrics.PAGES.labels(outcome=then.outcome.value).inc()
         if then.outcome:
             log.info(
-                "page.ended" if then.state is None else "page.put_off",
+                "page.put_off" if then.put_off else "page.ended",
                 entry_id=claim.lease.member,
                 host=host_of(claim.url),
                 outcome=then.outcome.value,

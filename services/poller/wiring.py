@@ -116,6 +116,7 @@ def reading(settings: Settings) -> Reading:
         limits=limits(settings, settings.page_total_seconds, settings.page_max_bytes),
         most_characters=settings.page_max_characters,
         agent=product(settings.user_agent),
+        checks=settings.page_checks_seconds,
     )
 
 

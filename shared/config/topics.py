@@ -147,15 +147,22 @@ def _disagreements(directory: str, pack: TopicPack, languages: Mapping[str, Lang
     """Each with the name of the file in which it stands."""
     if pack.name != directory:
         yield RULE_FILE, ("name",), f"must be the directory's name, {directory}"
-    for role, event in pack.topic.roles.items():
-        if event not in pack.topic.events:
-            yield RULE_FILE, ("roles", role), _no_such(event, RULE_FILE, [*pack.topic.events])
+    yield from _unknown_in_rule(pack.topic)
     for name, place in pack.places.items():
         if place.within and place.within not in pack.places:
             yield PLACES_FILE, ("places", name, "within"), _no_such(place.within, PLACES_FILE, [*pack.places])
     yield from _twice(languages)
     for name, forms in languages.items():
         yield from ((name, at, text) for at, text in _unknown_names(Path(name).stem, forms, pack))
+
+
+def _unknown_in_rule(rule: TopicRule) -> Iterator[Disagreement]:
+    for role, event in rule.roles.items():
+        if event not in rule.events:
+            yield RULE_FILE, ("roles", role), _no_such(event, RULE_FILE, [*rule.events])
+    for name in rule.replies:
+        if name not in rule.aspects:
+            yield RULE_FILE, ("replies", name), _no_such(name, RULE_FILE, rule.aspects)
 
 
 def _unknown_classes(speakers: Speakers) -> Iterator[Disagreement]:

@@ -16,6 +16,15 @@ class Marks:
     figures: tuple[str, ...] = ()
     sets: tuple[tuple[str, ...], ...] = ()
 
+    def and_of(self, other: "Marks") -> "Marks":
+        """By either's, each once."""
+        return Marks(
+            tuple(dict.fromkeys(self.identities + other.identities)),
+            tuple(dict.fromkeys(self.terms + other.terms)),
+            tuple(dict.fromkeys(self.figures + other.figures)),
+            tuple(dict.fromkeys(self.sets + other.sets)),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -36,8 +45,8 @@ class Change:
     """A story as it shall be stored, and the alert that announces it, if it rings.
 
     `marks`: by what it is found from now on, too. `rung`: the figures that it has told. `lost`: terms by which it is
-    found no more. `moved`: entries that it has taken over. `also`: what changes with it. `wants_text`: the entry's page
-    is to be read.
+    found no more; `untold`: figures that another tells now. `moved`: entries that it has taken over. `also`: what
+    changes with it. `wants_text`: the entry's page is to be read.
     """
 
     story: Story
@@ -45,6 +54,12 @@ class Change:
     marks: Marks = Marks()
     rung: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     also: "tuple[Change, ...]" = ()
     wants_text: bool = False
+
+    @property
+    def rings(self) -> Alert | None:
+        """The alert, if it is news to whoever has the story already."""
+        return self.alert if self.alert and not self.alert.again else None

@@ -10,7 +10,7 @@ class Entry(Model):
 
     `id` is 16 hex digits derived from the feed and the item's identity (services.poller.identity), never from its date.
     `change` n: the publisher has changed title or lead of an item for the n-th time; it is an entry of its own.
-    `text`: of the article's page, once that has been read: its paragraphs, a line each.
+    `text`: of the article's page, once that has been read: its paragraphs, a line each. `gone`: that page is no more.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Entry(Model):
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
     change: int = 0
+    gone: bool = False
 
     @property
     def whole(self) -> str:
@@ -36,5 +37,7 @@ class Entry(Model):
 
     @property
     def edition(self) -> str:
-        """Tells the entry with its text from the one without: a hash of the text; empty without."""
+        """Tells what is known of the entry's page: a hash of its text, `gone`, or nothing."""
+        if self.gone:
+            return "gone"
         return sha256(self.text.encode()).hexdigest()[:16] if self.text else ""

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from shared.models.base import Model
 from shared.models.feed import LanguageCode
-from shared.models.topic import Severity, Tier
+from shared.models.topic import Reply, Severity, Tier
 
 PEOPLE = "people"
 RULE_FILE, PLACES_FILE, SPEAKERS_FILE = "topic.yaml", "places.yaml", "speakers.yaml"
@@ -95,6 +95,9 @@ class TopicRule(Model):
         tuple[Name, ...],
         Field(description="what tells one happening from another of its type, e.g. museum; has no part in relevance"),
     ] = ()
+    replies: dict[Name, Reply] = Field(
+        default_factory=dict, description="aspect of an article that answers what somebody said before → how it does"
+    )
     unit: Annotated[str, Field(min_length=1, description="what the figures are figures of")] = PEOPLE
     implied: dict[Name, Name] = Field(default_factory=dict, description="event → the role of a figure beside it alone")
     incidental: dict[Name, tuple[Name, ...]] = Field(

@@ -1,6 +1,6 @@
 """The cluster of entries that report one happening, and the announcements of its revisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -8,10 +8,12 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.models.base import Model, UtcDatetime
-from shared.models.topic import Claim, Severity, Tier
+from shared.models.topic import Claim, Reply, Severity, Tier
 
 FIGURE_TOLERANCE = 0.05
 MILESTONES = (2, 5, 10, 25)  # independent sources
+# The source of what does not say whose it is: it may be anybody's, also one that is known.
+UNNAMED = "unnamed source"
 # Where many owners' pages stand side by side.
 _SHARED_SITES = frozenset({"news.google.com", "news.yahoo.com", "t.me", "x.com", "twitter.com", "youtube.com"})
 
@@ -24,7 +26,7 @@ class Decision(StrEnum):
     SAME_STORY = "same_story"  # other words, the same happening
     RELATED = "related"  # a happening beside one that is told already: a story of its own, linked to the other
     NEW = "new"  # nothing like it is told
-    MOVED = "moved"  # by hand
+    MOVED = "moved"  # by a merge or a split
 
     @property
     def opens(self) -> bool:
@@ -44,8 +46,8 @@ class Status(StrEnum):
 
     BREAKING = "breaking"  # one source
     DEVELOPING = "developing"  # several, or it has changed
-    CONFIRMED = "confirmed"  # by an official who had not claimed it
-    DENIED = "denied"  # by the last official who confirmed or denied it
+    CONFIRMED = "confirmed"  # by the last official who confirmed or denied it
+    DENIED = "denied"  # likewise
     RETRACTED = "retracted"  # nobody stands by it any more
 
 
@@ -58,10 +60,11 @@ class Fingerprint(Model):
     )
     voices: Annotated[tuple[str, ...], Field(description="who says so in the title and the lead")] = ()
     classes: Annotated[tuple[str, ...], Field(description="whose word that is")] = ()
+    replies: Annotated[bool, Field(description="it confirms or denies what somebody said before")] = False
     language: str | None = None
-    words: Annotated[
-        tuple[str, ...], Field(description="stems of the title and the lead, but for the topic's own")
-    ] = ()
+    words: dict[str, float] = Field(
+        default_factory=dict, description="stem → weight by its best position, but for the topic's own"
+    )
     shingles: Annotated[tuple[int, ...], Field(description="bottom-k sketch of the title and the lead, sorted")] = ()
     text_hash: str = ""
 
@@ -81,6 +84,9 @@ class Article(Model):
     published: UtcDatetime | None = None
     seen_at: UtcDatetime
     event_type: str | None = None
+    events: Annotated[tuple[str, ...], Field(description="every event type that title and lead name")] = ()
+    voices: Annotated[tuple[str, ...], Field(description="who says so in title and lead, by class")] = ()
+    reply: Annotated[Reply | None, Field(description="how it answers what somebody said before")] = None
     severity: Severity = Severity.LOW
     decision: Decision
     similarity: float = 1.0
@@ -108,7 +114,8 @@ class KnownClaim(Claim):
     """A claim that a story holds. `start` and `end` point into the text of `entry_id`, which said it first."""
 
     entry_id: str
-    sources: Annotated[tuple[str, ...], Field(description="all who say so, in the order of their coming")]
+    sources: Annotated[tuple[str, ...], Field(description="all outlets that say so, in the order of their coming")]
+    voices: Annotated[tuple[str, ...], Field(description="all speakers that they name, in that order")] = ()
     position: Annotated[int, Field(ge=0, description="0 the title, 1 the lead, then the sentences after it")]
     said_at: Annotated[UtcDatetime, Field(description="when it was said last")]
 
@@ -132,6 +139,15 @@ def same_figure(a: float | None, b: float | None) -> bool:
 def figure_key(role: str | None, value: float) -> str:
     """A figure and what it counts, two digits of it, as it is remembered."""
     return f"{role or ''}={value:.2g}"
+
+
+def _absent(article: Article, authors: Mapping[str, str | None]) -> str | None:
+    """The author whose words it repeats, if nothing of his own is there. `authors`: source → whom it repeats."""
+    author, met = article.derived_from, set[str]()
+    while author and author in authors and author not in met:
+        met.add(author)
+        author = authors[author]
+    return author
 
 
 def _sites(article: Article) -> set[str]:
@@ -183,6 +199,12 @@ class Story(Model):
     related_to: Annotated[str | None, Field(description="the story beside which it happened")] = None
     merged_into: Annotated[str | None, Field(description="the story that has taken over its articles")] = None
     merged_from: Annotated[tuple[str, ...], Field(description="the stories whose articles it has taken over")] = ()
+    split_from: Annotated[
+        str | None, Field(description="the story of which a person has made it a part of its own")
+    ] = None
+    apart: Annotated[
+        tuple[str, ...], Field(description="the stories with which it is never merged again, but by a person")
+    ] = ()
     first_seen_at: UtcDatetime
     updated_at: UtcDatetime
 
@@ -191,19 +213,37 @@ class Story(Model):
         return self.revisions[-1].number if self.revisions else 0
 
     @property
+    def said(self) -> tuple[KnownClaim, ...]:
+        """Without what all who said it have corrected, which is remembered only."""
+        return tuple(claim for claim in self.claims if claim.sources)
+
+    @property
     def sources(self) -> frozenset[str]:
         return frozenset(article.source for article in self.articles)
 
     @property
     def independent_sources(self) -> int:
-        """Owners whose own word it is: two feeds of one owner, or with pages on one site, are one source."""
+        """Owners whose own word it is: two feeds of one owner, or with pages on one site, are one source, and what does
+        not say whose it is adds none."""
         owners: list[set[str]] = []
+        for article in self.standing:
+            names = {article.source, *_sites(article)}
+            same = [known for known in owners if known & names]
+            owners = [known for known in owners if known not in same] + [names.union(*same)]
+        return len(owners) - (len(owners) > 1 and {UNNAMED} in owners)
+
+    @property
+    def standing(self) -> tuple[Article, ...]:
+        """The sources of their own that stand by what they say. Where a split has left copies without what they repeat,
+        the first of them stands for it."""
+        authors = {article.source: article.derived_from for article in self.articles}
+        authors |= {article.source: None for article in self.articles if article.derived_from is None}
+        found: dict[str, Article] = {}
         for article in self.articles:
-            if article.counts:
-                names = {article.source, *_sites(article)}
-                same = [known for known in owners if known & names]
-                owners = [known for known in owners if known not in same] + [names.union(*same)]
-        return len(owners)
+            absent = _absent(article, authors)
+            if article.withdrawn is None and (absent or article.derived_from is None):
+                found.setdefault(absent or article.entry_id, article)
+        return tuple(found.values())
 
     @property
     def audience(self) -> tuple[object, ...]:

@@ -34,6 +34,21 @@ class Certainty(StrEnum):
     POSSIBLE = "possible"
 
 
+class Reply(StrEnum):
+    """What an article makes of what somebody said before."""
+
+    CONFIRMED = "confirmed"
+    DENIED = "denied"
+    CORRECTED = "corrected"
+
+
+class Notice(StrEnum):
+    """What a publisher says of an article of its own."""
+
+    CORRECTION = "correction"
+    RETRACTION = "retraction"
+
+
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `Entry.whole`."""
 
@@ -84,7 +99,14 @@ class TopicMatch(Model):
     aspects: Annotated[
         tuple[Evidence, ...], Field(description="what the entry tells besides: what tells happenings apart")
     ] = ()
+    events: Annotated[tuple[str, ...], Field(description="every event type that title and lead name")] = ()
+    speakers: Annotated[
+        tuple[str, ...], Field(description="who is named in the title and the next two sentences as one who may speak")
+    ] = ()
+    reply: Annotated[Reply | None, Field(description="how title or lead answer what somebody said before")] = None
     claims: tuple[Claim, ...] = ()
+    notice: Annotated[Notice | None, Field(description="what the publisher says of an article of its own")] = None
+    notice_at: Annotated[int | None, Field(description="where that begins, in code points")] = None
 
 
 class Classification(Model):

@@ -16,7 +16,7 @@ ROBOTS_SECONDS = 86_400  # RFC 9309, 2.4: no longer than a day
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """The entry (None: it has expired), and how far reading its page has come."""
+    """The entry (None: it has expired), and how far reading and checking its page has come."""
 
     entry: Entry | None
     state: PageState
@@ -57,7 +57,7 @@ class PageStore:
         return {origin: _text(text) for origin, text in zip(asked, found, strict=True) if text is not None}
 
     def state_commands(self, entry_id: str, state: PageState | None) -> list[Command]:
-        """For the commit of a step; None: the page has been read or given up."""
+        """For the commit of a step; None: the page was last checked, or given up."""
         if state is None:
             return [("DEL", keys.page(entry_id))]
         told = state.model_dump_json(exclude_defaults=True)

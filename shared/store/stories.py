@@ -88,15 +88,30 @@ class StoryStore:
 
         return self._once(topic, choose, lambda change: {entry_id: f"{change.story.id} {edition}"})
 
-    def change(self, topic: str, story_ids: Sequence[str], decide: Callable[[Sequence[Story]], Change]) -> Change:
-        """Let `decide` change these stories, in the order asked for; those that are not there are left out."""
+    def amend(self, topic: str, identities: Sequence[str], decide: Callable[[Story], Change | None]) -> Change | None:
+        """Let `decide` change the story that holds an item of these identities, the surest first; None if it will not,
+        or if there is none."""
 
-        def choose(pipe: Pipeline) -> Change:
+        def choose(pipe: Pipeline) -> Change | None:
+            named = pipe.mget([keys.topic_identity(topic, identity) for identity in identities]) if identities else []
+            ids = dict.fromkeys(_text(story_id) for story_id in named if story_id)
+            stories = (story for story_id in ids if (story := self._current(pipe, story_id)))
+            return next((change for story in stories if (change := decide(story))), None)
+
+        return self._once(topic, choose, lambda _: {})
+
+    def change(
+        self, topic: str, story_ids: Sequence[str], decide: Callable[[Sequence[Story]], Change | None]
+    ) -> Change | None:
+        """Let `decide` change these stories, in the order asked for; those that are not there are left out.
+
+        None when it says that nothing is to be done.
+        """
+
+        def choose(pipe: Pipeline) -> Change | None:
             return decide(_read(pipe.mget(_story_keys(story_ids))))
 
-        changed = self._once(topic, choose, lambda _: {})
-        assert changed is not None
-        return changed
+        return self._once(topic, choose, lambda _: {})
 
     def _once(
         self,
@@ -147,11 +162,12 @@ class StoryStore:
                     pipe.incr(keys.topic_assignments(topic))
                     for each in (change, *change.also):
                         self._write(pipe, topic, each)
-                    for entry_id, mark in {**moved, **entries(change)}.items():
+                    placed = entries(change)
+                    for entry_id, mark in {**moved, **placed}.items():
                         pipe.set(keys.entry_story(topic, entry_id), mark, ex=self.retention_seconds)
-                        if change.wants_text:
-                            moment = change.story.updated_at.timestamp()
-                            pipe.execute_command(*page_command(entry_id, moment))  # type: ignore[no-untyped-call]
+                    for entry_id in placed if change.wants_text else ():
+                        moment = change.story.updated_at.timestamp()
+                        pipe.execute_command(*page_command(entry_id, moment))  # type: ignore[no-untyped-call]
                     self._drop(pipe, topic, surplus)
                     pipe.execute()
                 return change
@@ -176,8 +192,11 @@ class StoryStore:
         told_before = [told[figure] for figure in marks.figures if figure in told]
         ids = list(dict.fromkeys([*first, *near, *told_before]))
         found = _read(pipe.mget(_story_keys(ids))) if ids else []
+        # Redis forgets by its own clock, which is not the one of what is replayed.
+        oldest = now - timedelta(seconds=self.retention_seconds)
+        found = [story for story in found if story.updated_at >= oldest]
         stories = {story.id: story for story in (self._followed(pipe, story) for story in found)}
-        return Background(list(stories.values()), live, holding, told)
+        return Background([story for story in stories.values() if not story.merged_into], live, holding, told)
 
     def _near(self, topic: str, marks: Marks, holding: Mapping[str, int], live: int, now: datetime) -> list[str]:
         since = now.timestamp() - self.window_seconds
@@ -195,7 +214,7 @@ class StoryStore:
 
     @staticmethod
     def _followed(pipe: Pipeline, story: Story) -> Story:
-        """The story that has taken over this one's articles."""
+        """The story that has taken over this one's articles; the last that is there, if that one is not."""
         met = {story.id}
         while story.merged_into and story.merged_into not in met:
             met.add(story.merged_into)
@@ -226,6 +245,8 @@ class StoryStore:
                 pipe.zadd(index, {story.id: moment})
             pipe.zremrangebyscore(index, "-inf", moment - self.retention_seconds)
         self._index(pipe, topic, change, moment)
+        if change.untold:
+            pipe.zrem(keys.topic_figures(topic), *(f"{figure} {story.id}" for figure in change.untold))
         if change.rung:
             rung = {f"{figure} {story.id}": moment for figure in change.rung}
             pipe.zadd(keys.topic_figures(topic), rung, nx=True)

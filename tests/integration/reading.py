@@ -188,5 +188,9 @@ def since(before: dict[str, int]) -> dict[str, int]:
     return {outcome: n - before.get(outcome, 0) for outcome, n in ends().items() if n != before.get(outcome, 0)}
 
 
+def checking(*seconds: float) -> Reading:
+    return replace(READING, checks=seconds)
+
+
 def limited(**limits: float) -> Reading:
     return replace(READING, limits=replace(READING.limits, **limits))  # type: ignore[arg-type]

@@ -294,10 +294,12 @@ def test_an_alert_outlives_its_story(online: Run, sync_redis: Redis) -> None:
 def test_a_story_is_shown_with_the_reason_of_every_article(online: Run, sync_redis: Redis) -> None:
     told, _ = ring(sync_redis)
     ran = online("stories", "show", told.id)
-    assert f"new  Reuters (en): {WITHDRAWAL}\n  reason   opened\n" in ran.out
-    assert f"copy  Укрінформ (uk): {WITHDRAWAL} (copy)\n  reason   same words\n" in ran.out
-    shown = online("stories", "show", told.id, "--json").json
-    assert [found["decision"] for found in shown["articles"]] == ["new", "copy"]
+    shown = re.sub(r" {2,}", "  ", ran.out)
+    assert f"new  Reuters (en): {WITHDRAWAL}\n  reason  opened\n" in shown
+    assert f"copy  Укрінформ (uk): {WITHDRAWAL} (copy)\n  reason  same words\n" in shown
+    assert "derived from  Reuters\n" in shown
+    whole = online("stories", "show", told.id, "--json").json
+    assert [found["decision"] for found in whole["articles"]] == ["new", "copy"]
     assert told.id in online("stories", "list").out
 
 
@@ -305,6 +307,71 @@ def test_a_story_that_is_not_there_is_told_in_a_line(online: Run) -> None:
     ran = online("stories", "show", "nowhere")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("tocsin: no story nowhere")
+
+
+def test_two_stories_are_merged_shown_so_and_parted_again(online: Run, sync_redis: Redis) -> None:
+    one, other = (ring(sync_redis, title=f"Title {number}", number=number)[0] for number in (0, 1))
+    assert online("stories", "merge", other.id, one.id).out.splitlines() == [
+        "story1 is merged into story0: 2 articles moved, 4 there now",
+        "story0 rings: merged, revision 2: story1 was the same happening",
+        "undo: tocsin stories undo story1",
+    ]
+    assert online("stories", "merge", one.id, other.id).out == "nothing to do: story0 and story1 are merged already\n"
+    assert re.search(r"merged into +story0\n", online("stories", "show", other.id).out)
+    assert re.search(r"merged from +story1\n", online("stories", "show", one.id).out)
+    assert [listed["id"] for listed in online("stories", "list", "--json").json] == ["story0"]
+    assert online("stories", "undo", other.id).out.splitlines() == [
+        "story1 is a story of its own again: 2 articles moved, 2 left in story0",
+        "story1 rings: updated, revision 2: no longer part of story0",
+        "story0 rings: updated, revision 3: story1 is a story of its own again",
+    ]
+    assert online("stories", "undo", other.id).out == "nothing to do: story1 is a story of its own already\n"
+    assert re.search(r"never merged with +story1\n", online("stories", "show", one.id).out)
+
+
+def test_a_story_is_split_by_the_entries_that_it_is_shown_with_and_made_whole_again(
+    online: Run, sync_redis: Redis
+) -> None:
+    told, _ = ring(sync_redis)
+    entry_id = told.articles[1].entry_id
+    assert re.search(rf"entry +{entry_id}\n", online("stories", "show", told.id).out)
+    done, *rings, way_back = online("stories", "split", told.id, entry_id).out.splitlines()
+    part = done.partition(" ")[0]
+    assert done == f"{part} is a story of its own now: 1 article moved, 1 left in {told.id}"
+    assert rings == [
+        f"{part} rings: created, revision 1: split from {told.id}",
+        f"{told.id} rings: updated, revision 2: {part} is a story of its own now",
+    ]
+    assert online("stories", "split", told.id, entry_id).out == f"nothing to do: {part} is a story of its own already\n"
+    undone = online(*way_back.removeprefix("undo: tocsin ").split()).out.splitlines()
+    assert undone == [
+        f"{part} is part again of {told.id}: 1 article moved, 2 there now",
+        f"{told.id} rings: merged, revision 3: {part} is part of this story again",
+    ]
+    assert online("stories", "undo", part).out == f"nothing to do: {part} is part of {told.id} already\n"
+
+
+def test_what_nobody_heard_of_is_merged_without_a_word(online: Run, sync_redis: Redis) -> None:
+    one, _ = ring(sync_redis, title="One")
+    silent = story(id="silent", articles=(article(entry(title="Other")),), revisions=())
+    stories = StoryStore(sync_redis, window_seconds=3600, retention_seconds=3600)
+    stories.assign(silent.topic, "other", Marks(), NOON, lambda _: Change(silent))
+    ran = online("stories", "merge", one.id, silent.id)
+    assert "silently, for one of the two never rang" in ran.out
+    assert sync_redis.xlen(keys.alerts()) == 1
+
+
+def test_what_cannot_be_done_to_a_story_is_told_in_a_line(online: Run, sync_redis: Redis) -> None:
+    told, _ = ring(sync_redis)
+    refused = {
+        ("merge", told.id, "nowhere"): "no story nowhere: never there, or expired",
+        ("merge", told.id, told.id): f"{told.id} is one story already",
+        ("split", told.id, "nothing"): f"{told.id} has no entry nothing; `tocsin stories show {told.id}` names them",
+        ("undo", told.id): f"{told.id} was neither merged into another nor split from one",
+    }
+    for words, why in refused.items():
+        ran = online("stories", *words)
+        assert (ran.code, ran.out, ran.err) == (1, "", f"tocsin: {why}\n")
 
 
 # Dead letters -----------------------------------------------------------------------------------------------------

@@ -1,63 +1,25 @@
 """`tocsin topics eval|classify|backtest` as a person or a script runs them."""
 
-import io
 import json
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
-from typing import Any
 
 import pytest
 from redis import Redis
 
-from services.cli.__main__ import main
 from shared.models.entry import Entry
 from shared.store.entries import EntryStore
+from tests.commands import ROOT, TOPIC, Run, lines
 from tests.factories import NOON, after, entry
 from tests.stores import run_sync
 
-ROOT = Path(__file__).parents[2]
-TOPIC = ROOT / "seeds/topics/dprk-kursk"
 WITHDRAWAL = "North Korean troops withdrawn from the front in Kursk, Ukraine says"
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; `stdin` is what it reads."""
-    monkeypatch.delenv("TOCSIN_REDIS_URL", raising=False)
-    monkeypatch.setenv("TOCSIN_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("TOCSIN_TOPICS_DIR", str(TOPIC.parent))
-
-    def run(*words: str, stdin: bytes = b"") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["tocsin", *words])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        return Ran(main(), *capsys.readouterr())
-
-    return run
-
-
-def lines(*objects: object) -> bytes:
-    return "".join(json.dumps(each) + "\n" for each in objects).encode()
 
 
 @pytest.fixture

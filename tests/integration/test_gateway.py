@@ -126,6 +126,18 @@ async def test_a_story_is_shown_in_full_but_for_its_fingerprints(
     assert not any("fingerprint" in each for each in shown["articles"])
 
 
+async def test_a_merged_story_is_not_listed_and_tells_where_it_went(
+    gateway: httpx.AsyncClient, sync_redis: SyncRedis
+) -> None:
+    store(sync_redis, story_at(10, merged_from=("s20",), apart=("s30",)))
+    store(sync_redis, story_at(20, merged_into="s10"))
+    assert [each["id"] for each in await items(gateway, "/v1/stories")] == ["s10"]
+    shown = (await gateway.get("/v1/stories/s20")).json()
+    assert (shown["id"], shown["merged_into"], len(shown["articles"])) == ("s20", "s10", 1)
+    into = (await gateway.get("/v1/stories/s10")).json()
+    assert (into["merged_from"], into["split_from"], into["apart"]) == (["s20"], None, ["s30"])
+
+
 async def test_alerts_come_newest_first_with_their_place_in_the_stream(
     gateway: httpx.AsyncClient, sync_redis: SyncRedis
 ) -> None:

@@ -15,6 +15,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from standardwebhooks import Webhook
 
+from services.classifier import by_hand
 from services.cli.demo.receiver import Receiver
 from services.notifier.channels.base import ChannelSender, Sent
 from services.notifier.notifier import Endpoint, Notifier, Pacing
@@ -26,10 +27,10 @@ from shared.models.change import Change, Marks
 from shared.models.story import AlertType, Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope, JournalChannel, Subscription
 from shared.store.alerts import GROUP, AlertStream
-from shared.store.deliveries import DUE_DELIVERIES, DeliveryStore
+from shared.store.deliveries import DUE_DELIVERIES, DeliveryStore, member
 from shared.store.due import DueSet
 from shared.store.stories import StoryReader, StoryStore
-from tests.factories import SECRET, alert, make_id, revision, story, subscription, webhook
+from tests.factories import SECRET, alert, article, entry, make_id, revision, story, subscription, webhook
 from tests.servers import HANG, Answer, Request, loopback_client, serving, until
 
 DAY = 86_400.0
@@ -184,6 +185,59 @@ async def test_what_is_urgent_waits_neither_for_the_hold_nor_for_the_quiet_time(
         await receiver.wait_for(1, 10)
         house.tell(revised(told, **urgent))
         assert (await receiver.wait_for(2, 10))[1].data["revision"] == 2
+
+
+def merged(house: House, one: Story, other: Story) -> Story:
+    """As `tocsin stories merge` does it; the survivor."""
+    ids, now = (one.id, other.id), datetime.now(UTC)
+    change = house.stories.change(one.topic, ids, lambda found: by_hand.merge(ids, found, now))
+    assert change is not None
+    return change.story
+
+
+async def test_a_merge_is_told_at_once_and_the_story_that_is_gone_no_more(house: House) -> None:
+    pacing = timing(update_interval=3600)
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=pacing)):
+        one, other = house.tell(fresh("one", ago=60)), house.tell(fresh("other"))
+        await receiver.wait_for(2, 10)
+        house.tell(revised(other))  # which waits for the quiet time to pass
+        merged(house, one, other)
+        message = (await receiver.wait_for(3, 10))[2]
+        assert (message.type, message.data["story_id"], message.data["revision"]) == (
+            "story.alert.merged", one.id, 2,
+        )  # fmt: skip
+        assert message.data["merged_story_ids"] == [other.id]
+        assert message.data["reason_detail"] == f"{other.id} was the same happening"
+        await DueSet(house.redis, DUE_DELIVERIES).schedule({member("desk", other.id): 0})
+        await until(house.is_idle)
+        assert len(receiver.messages) == 3
+
+
+async def test_who_heard_only_of_the_story_that_is_gone_is_told_of_the_other_as_merged(house: House) -> None:
+    async with Receiver(SECRET) as receiver:
+        one = house.tell(fresh("one", ago=60, articles=(article(entry(language="ko")),)))
+        other = house.tell(fresh("other", articles=(article(entry(title="Other", language="en")),)))
+        async with running(house.notifier(to(receiver.url, languages=("en",)))):
+            (first,) = await receiver.wait_for(1, 10)
+            merged(house, one, other)
+            second = (await receiver.wait_for(2, 10))[1]
+        assert (first.type, first.data["story_id"]) == ("story.alert.created", other.id)
+        assert (second.type, second.data["story_id"]) == ("story.alert.merged", one.id)
+        assert (second.data["language"], second.data["since_revision"]) == ("en", 0)
+
+
+async def test_what_was_merged_before_it_was_told_is_told_by_the_survivor_alone(house: House) -> None:
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=timing(hold=0.3))):
+        one, other = house.tell(fresh("one", ago=60)), house.tell(fresh("other"))
+        await receiver.wait_for(1, 10)
+        merged(house, one, other)
+        await receiver.wait_for(2, 10)
+        await asyncio.sleep(0.3)
+        await until(house.is_idle)
+        assert [(message.type, message.data["story_id"]) for message in receiver.messages] == [
+            ("story.alert.created", one.id),
+            ("story.alert.merged", one.id),
+        ]
 
 
 async def test_a_story_is_told_to_those_only_who_want_it(house: House) -> None:

@@ -154,7 +154,6 @@ async def test_a_robots_txt_that_cannot_be_had_puts_the_page_off_and_at_last_end
         (page(LEAD, *MORE, headers={"X-Robots-Tag": "nosnippet"}), "withheld"),
         (page(LEAD), "short"),
         (replace(ARTICLE, headers={"Content-Type": "application/pdf"}), "not_html"),
-        (Answer(410), "gone"),
         (page(*MORE * 5_000), "too_large"),
         (Answer(302, headers={"Location": "/"}), "front_page"),
         (Answer(302, headers={"Location": "/1"}), "too_many_redirects"),

@@ -7,7 +7,7 @@ from services.classifier.fingerprint import fingerprint, position
 from services.classifier.likeness import WEIGHTS, Corpus, likeness
 from shared.models.entry import Entry
 from shared.models.story import Decision, Story
-from shared.models.topic import TopicMatch
+from shared.models.topic import Certainty, Reply, TopicMatch
 from tests.factories import NOON, entry, evidence, match
 from tests.unit.tellings import figure, opened, says, told_by
 
@@ -46,9 +46,29 @@ def test_only_the_title_and_the_lead_give_figures_and_voices_to_compare() -> Non
         figure(told, "600", "killed", 600, attribution="seoul"),
         figure(told, "4,000", "wounded", 4_000, attribution="kyiv"),
     )
-    printed = fingerprint(told, match(claims=claims))
+    printed = fingerprint(told, match(claims=claims, speakers=("seoul", "kyiv")))
     assert printed.figures == {"killed": (600,)}
     assert printed.voices == ("seoul",)
+
+
+def test_who_is_not_named_in_time_is_no_voice() -> None:
+    told = entry(title="600 killed", summary="They fell. So it was. Nobody knows. Seoul says so.")
+    claims = (figure(told, "600", "killed", 600, attribution="seoul", attribution_class="south-korean"),)
+    printed = fingerprint(told, match(claims=claims, speakers=()))
+    assert (printed.voices, printed.classes) == ((), ())
+    assert "voice:south-korean" not in printed.terms
+    named = fingerprint(told, match(claims=claims, speakers=("seoul",)))
+    assert (named.voices, named.classes) == (("seoul",), ("south-korean",))
+    assert "voice:south-korean" in named.terms
+
+
+def test_what_confirms_denies_or_corrects_is_a_reply() -> None:
+    told = entry(title="They left", summary="It rains. Kyiv denies it.")
+    denied = {"certainty": Certainty.DENIED}
+    assert fingerprint(told, match(claims=(says(told, "They left", **denied),))).replies
+    assert fingerprint(told, match(reply=Reply.CORRECTED)).replies
+    assert not fingerprint(told, match(claims=(says(told, "They left"),))).replies
+    assert not fingerprint(told, match(claims=(says(told, "denies it", **denied),))).replies
 
 
 def test_the_fingerprint_of_an_empty_match_and_summary_is_still_one() -> None:
@@ -56,7 +76,7 @@ def test_the_fingerprint_of_an_empty_match_and_summary_is_still_one() -> None:
     printed = fingerprint(told, match(evidence=(), event_type=None))
     assert printed.terms == {}
     assert printed.shingles == ()
-    assert likeness(printed, printed, Corpus().rarity()).value == 0.0
+    assert likeness(printed, printed, timedelta(0), Corpus().rarity()).value == 0.0
 
 
 def test_an_entry_that_a_story_has_already_is_a_duplicate() -> None:
@@ -136,41 +156,20 @@ def test_a_telling_in_other_words_and_another_language_joins() -> None:
     assert result.similarity >= WEIGHTS.same_story_at
 
 
-def test_the_same_happening_days_later_opens_a_story_of_its_own() -> None:
-    first = told_by("herald", "Troops leave Kursk")
-    for days, joins in ((0.9, True), (3, True), (4.1, False)):
-        later = told_by("courier", "Kursk: the soldiers are gone", published=NOON + timedelta(days=days))
-        printed = fingerprint(later, match())
-        result = assign(later, printed, [opened(first, match())], Corpus(1), NOON + timedelta(days=days))
-        assert (result.story_id is not None) is joins, days
-
-
 def test_a_date_in_the_future_is_read_as_now() -> None:
     first = told_by("herald", "Troops leave Kursk")
     dreamt = told_by("courier", "Kursk: the soldiers are gone", published=NOON + timedelta(days=400))
     assert assigned(dreamt, opened(first, match())).decision is Decision.SAME_STORY
 
 
-def test_a_background_paragraph_that_all_repeat_joins_nothing() -> None:
-    def with_background(outlet: str, title: str, lead: str, event: str) -> tuple[Entry, TopicMatch]:
-        told = told_by(outlet, title, lead + BACKGROUND)
-        deployed, lost = figure(told, "11,000", "deployed", 11_000), figure(told, "4,000", "casualties", 4_000)
-        return told, match(event_type=event, claims=(says(told, title, kind=event), deployed, lost))
-
-    captured = with_background("herald", "Two North Koreans captured", "Kyiv shows them.", "capture")
-    museum, verdict = with_background("courier", "Kim plans a museum", "State media report it.", "other")
-    assert assigned(museum, opened(*captured), verdict=verdict).story_id is None
-
-
 def losses(outlet: str, number: float, voice: str | None) -> tuple[Entry, TopicMatch]:
     told = told_by(outlet, f"{number:.0f} North Korean soldiers killed", "They fell near Kursk, it is said.")
-    return told, match(
-        event_type="casualties", claims=(figure(told, f"{number:.0f}", "killed", number, attribution=voice),)
-    )
+    said = figure(told, f"{number:.0f}", "killed", number, attribution=voice)
+    return told, match(event_type="casualties", claims=(said,), speakers=(voice,) if voice else ())
 
 
 @pytest.mark.parametrize(
-    ("number", "voice", "one_story"),
+    ("number", "voice", "copy"),
     [
         (1_030, "seoul", True),
         (1_100, "seoul", False),
@@ -181,13 +180,13 @@ def losses(outlet: str, number: float, voice: str | None) -> tuple[Entry, TopicM
         (1_600, None, False),
     ],
 )
-def test_counts_that_disagree_are_one_story_only_when_one_voice_raises_its_count(
-    number: float, voice: str | None, one_story: bool
+def test_one_wording_with_another_count_is_a_copy_only_where_one_voice_may_have_raised_it(
+    number: float, voice: str | None, copy: bool
 ) -> None:
     first, verdict = losses("herald", 1_000, "kyiv")
     other, other_verdict = losses("courier", number, voice)
     result = assigned(other, opened(first, verdict), verdict=other_verdict)
-    assert (result.story_id is not None) is one_story
+    assert (result.decision is Decision.COPY) is copy
 
 
 def test_the_nearest_of_several_stories_is_chosen() -> None:
@@ -196,11 +195,5 @@ def test_the_nearest_of_several_stories_is_chosen() -> None:
     assert assigned(told_by("courier", "The soldiers are gone"), *stories).story_id == stories[1].id
 
 
-def test_a_new_story_names_the_nearest_and_its_score() -> None:
-    verdict = match(event_type="capture", aspects=(evidence(concept="pause"),))
-    taken = opened(told_by("herald", "Two soldiers taken"), verdict)
-    told = told_by("courier", "The soldiers are gone")
-    result = assigned(told, taken, verdict=match(aspects=(evidence(concept="pause"),)))
-    assert result.decision is Decision.NEW
-    assert result.reason.startswith(f"nearest is {taken.id}, {result.similarity:.2f} < ")
+def test_where_nothing_is_told_a_story_is_new() -> None:
     assert assigned(told_by("courier", "The soldiers are gone")).reason == "nothing like it is told"

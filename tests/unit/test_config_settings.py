@@ -47,9 +47,16 @@ def test_networks_are_comma_separated() -> None:
     assert settings.allow_networks == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
+def test_checks_are_comma_separated_or_never() -> None:
+    assert load_settings({}).page_checks_seconds == (3600.0, 21_600.0, 86_400.0)
+    assert load_settings({"TOCSIN_PAGE_CHECKS_SECONDS": "60, 3600"}).page_checks_seconds == (60.0, 3600.0)
+    assert load_settings({"TOCSIN_PAGE_CHECKS_SECONDS": "never"}).page_checks_seconds == ()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
+        ("PAGE_CHECKS_SECONDS", "60,30", "each must come later than the one before; allowed: text (how long after"),
         ("POLL_JITTER", "1.5", "should be less than 1; allowed: number, at least 0, less than 1 ("),
         ("POLL_INTERVAL_SECONDS", "inf", "should be a finite number; allowed: number, more than 0 ("),
         ("BATCH_SIZE", "1.5", "should be a valid integer, unable to parse string as an integer; allowed: whole number"),

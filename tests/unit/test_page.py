@@ -27,7 +27,7 @@ from services.poller.page import (
 from shared.errors import FetchError
 from shared.models.entry import Entry
 from shared.models.page import PageState
-from tests.factories import entry
+from tests.factories import NOON, entry
 
 URL = "https://News.example:8443/2025/a?x=1"
 ENTRY = entry(url=URL)
@@ -38,7 +38,7 @@ PARAGRAPH = "The harbour master of Lemuria told reporters on Monday that two shi
 def step(
     robots: str | None = "", told: Entry | None = ENTRY, state: PageState = FRESH, expiries: int = 0
 ) -> Ask | Then:
-    return next_step(told, state, robots, "Tocsin", expiries)
+    return next_step(told, state, robots, "Tocsin", expiries, NOON)
 
 
 def test_the_host_s_robots_txt_is_asked_for_first_and_then_the_page() -> None:
@@ -75,6 +75,7 @@ def test_robots_txt_is_read_as_rfc_9309_says(robots: str, allowed: bool) -> None
     [
         ({"told": None}, PageOutcome.EXPIRED),
         ({"told": entry(url=URL, text="read")}, PageOutcome.READ_BEFORE),
+        ({"told": entry(url=URL, gone=True)}, PageOutcome.READ_BEFORE),
         ({"expiries": EXPIRIES_BORNE}, PageOutcome.LEASE_EXPIRED),
         ({"told": entry(url="https://news.example/")}, PageOutcome.FRONT_PAGE),
         ({"told": entry(url="https://news.example#a")}, PageOutcome.FRONT_PAGE),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.notifier.channels.base import Sent
 from services.notifier.conclude import ATTEMPTS_KEPT, conclude
 from services.notifier.plan import Again, Nothing, Send, Timing, Wait, next_step, plan
-from shared.models.story import AlertType, Story
+from shared.models.story import AlertType, Status, Story
 from shared.models.subscription import Attempt, Delivery, DeliveryStatus
 from tests.factories import NOON, after, delivery, envelope, revision, story
 
@@ -52,6 +52,12 @@ def test_who_never_got_created_gets_revision_three_as_created() -> None:
     assert plan(delivery(), revised(0, 100, 200), TIMING, after(300)) == Send(AlertType.CREATED, "figure_changed")
 
 
+def test_who_never_got_created_is_not_told_of_what_nobody_stands_by() -> None:
+    taken_back = revised(0, 100, type=AlertType.RETRACTED).model_copy(update={"status": Status.RETRACTED})
+    assert plan(delivery(), taken_back, TIMING, after(300)) == Nothing("retracted")
+    assert plan(told(1), taken_back, TIMING, after(300)) == Send(AlertType.RETRACTED, "figure_changed")
+
+
 def test_who_is_up_to_date_is_told_nothing() -> None:
     assert plan(told(2), revised(0, 100), TIMING, after(5000)) == Nothing("up_to_date")
     assert plan(delivery(), story(revisions=()), TIMING, NOON) == Nothing("up_to_date")
@@ -87,6 +93,19 @@ def test_what_was_given_up_is_not_begun_again_before_the_next_revision() -> None
     pair = delivery(status=DeliveryStatus.GAVE_UP, attempts=(tried,))
     assert plan(pair, revised(0), TIMING, after(60)) == Nothing("given_up")
     assert isinstance(plan(pair, revised(0, 50), TIMING, after(60)), Send)
+
+
+def test_a_merged_story_is_told_no_more_whatever_is_under_way() -> None:
+    gone = revised(0, 50).model_copy(update={"merged_into": "st_elder"})
+    assert plan(told(1), gone, TIMING, after(5000)) == Nothing("merged")
+    pair = delivery(envelope=envelope(), retry_at=after(9000))
+    assert next_step(pair, gone, TIMING, after(60)) == Nothing("merged")
+
+
+def test_who_knows_a_story_under_another_id_is_told_at_once_that_it_is_merged() -> None:
+    step = next_step(delivery(), revised(0, 5), TIMING, after(6), known=True)
+    assert step == Send(AlertType.MERGED, "figure_changed")
+    assert next_step(told(2), revised(0, 5), TIMING, after(6), known=True) == Nothing("up_to_date")
 
 
 # next_step: a message may be under way

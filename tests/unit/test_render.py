@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,14 +51,14 @@ def test_the_envelope_is_of_the_newest_revision() -> None:
 def test_a_story_is_told_with_its_counts_times_claims_and_articles() -> None:
     first = article(entry(source="A", published=after(-60)))
     copy = article(entry(title="Copy", source="B"), decision="copy", derived_from="A")
-    other = article(entry(title="Other words", source="C", language="uk"), decision="same_story")
+    other = article(entry(title="Other", source="C", language="uk", url="https://c.example/1"), decision="same_story")
     found = data(story(articles=(first, copy, other), claims=(known(),)))
     assert found["counts"] == {
         "articles": 3,
         "sources": 3,
         "independent_sources": 2,
         "languages": 2,
-        "suppressed_duplicates": 2,
+        "suppressed_duplicates": 1,
     }
     times = found["times"]
     assert isinstance(times, dict)
@@ -66,9 +67,52 @@ def test_a_story_is_told_with_its_counts_times_claims_and_articles() -> None:
     assert isinstance(claims, list)
     assert isinstance(articles, list)
     assert [(told["value"], told["qualifier"], told["article"]) for told in claims] == [(11_000, "about", first.url)]
-    assert [told["relation"] for told in articles] == ["first", "copy", "independent"]
+    assert [told["relation"] for told in articles] == ["independent", "derived", "independent"]
     assert found["articles_truncated"] is False
     assert found["lead_article"] == articles[0]
+
+
+def test_a_story_is_told_by_the_best_article_in_the_readers_language() -> None:
+    english = article(entry(summary="They are gone."))
+    korean = article(entry(title="북한군 사라져", summary="3주째 안 보인다.", language="ko"), decision="same_story")
+    told = story(articles=(english, korean))
+    for languages, best in (((), english), (("ko", "en"), korean), (("uk",), english), (("uk", "ko"), korean)):
+        found = json.loads(render(told, delivery(), CREATED, NOON, languages).body)["data"]
+        assert (found["title"], found["summary"], found["language"]) == (best.title, best.summary, best.language)
+        assert found["lead_article"]["url"] == best.url
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (
+            {"role": "killed", "value": 600, "unit": "people", "place": "kursk", "attribution": "South Korea's NIS"},
+            "killed: about 600 people, Kursk (South Korea's NIS, claimed)",
+        ),
+        (
+            {"role": "to_be_sent", "value": 12_500, "qualifier": "up_to", "certainty": "possible"},
+            "to be sent: up to 12,500 (possible)",
+        ),
+        (
+            {"role": None, "value": None, "qualifier": None, "place": "malaya-loknya", "certainty": "denied"},
+            "withdrawal: Malaya Loknya (denied)",
+        ),
+        (
+            {"role": None, "value": None, "qualifier": None, "unit": "people", "attribution": "Ukraine"},
+            "withdrawal (Ukraine, claimed)",
+        ),
+    ],
+)
+def test_a_claim_is_told_in_a_plain_line_with_the_address_of_its_article(said: dict[str, object], text: str) -> None:
+    claims = data(story(claims=(known(**said),)))["claims"]
+    assert isinstance(claims, list)
+    assert [(told["text"], told["article"]) for told in claims] == [(text, article().url)]
+
+
+def test_a_message_names_the_stories_that_were_merged_the_last_of_many() -> None:
+    assert data(story())["merged_story_ids"] == []
+    many = tuple(f"st_{number}" for number in range(60))
+    assert data(story(merged_from=many))["merged_story_ids"] == list(many[10:])
 
 
 def test_of_many_articles_the_first_five_are_told() -> None:
@@ -90,7 +134,10 @@ def test_a_huge_story_is_still_told_with_its_title() -> None:
         title="Ж" * 20_000,
         summary="Ж" * 20_000,
         revisions=(revision(detail="\x01" * 20_000),),
-        articles=tuple(article(entry(title="\x01" * 9000, url="https://e.example/" + "ж" * 950)) for _ in range(9)),
+        articles=tuple(
+            article(entry(title=f"{letter * 20_000}", summary=letter * 20_000, url="https://e.example/" + "ж" * 950))
+            for letter in "Ж" + "\x01" * 8
+        ),
         claims=(known(place="\x01" * 20_000),) * 20,
     )
     body = render(huge, delivery(), CREATED, NOON).body

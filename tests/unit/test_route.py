@@ -45,6 +45,10 @@ def test_a_refusal_tells_its_reason(wish: dict[str, object], reason: str) -> Non
     assert refusal(subscription(**wish), STORY) == reason
 
 
+def test_a_merged_story_is_wanted_by_nobody() -> None:
+    assert refusal(subscription(), STORY.model_copy(update={"merged_into": "st_elder"})) == "merged"
+
+
 def test_a_story_in_no_known_language_is_refused_by_who_wants_one() -> None:
     silent = story(articles=(article(entry(language=None)),))
     assert refusal(subscription(languages=("en",)), silent) == "language"

@@ -1,7 +1,7 @@
 """`tocsin topics`: what is watched, what the classifier makes of a text, and how good it is."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from services.cli.render import facts, highlighted, print_json, print_table, quo
 from services.cli.topics.backtest import backtest, changed_pack
 from services.cli.topics.classify import verdicts
 from services.cli.topics.evaluation import evaluate
-from services.cli.topics.lines import BadLine, EntryLine, LabelledLine, read_lines
+from services.cli.topics.lines import BadLine, EntryLine, LabelledLine, read_file, read_lines
 from services.cli.topics.scorecard import as_json, show_backtest, show_evaluation
 from shared.errors import ConfigError
 from shared.models.pack import TopicPack
@@ -163,7 +163,7 @@ def _events(matcher: Matcher, topic: str | None) -> tuple[str, ...]:
 def _labelled(file: Path, events: Sequence[str]) -> Iterator[tuple[int, LabelledLine]]:
     """Raises ConfigError with every bad line, each by line and field."""
     good, problems = list[tuple[int, LabelledLine]](), list[str]()
-    for number, item in _read(file):
+    for number, item in read_file(LabelledLine, file):
         if isinstance(item, BadLine):
             problems += (f"{file}:{number}: {problem}" for problem in item.problems)
         elif item.event_type not in (None, *events):
@@ -173,14 +173,6 @@ def _labelled(file: Path, events: Sequence[str]) -> Iterator[tuple[int, Labelled
     if problems:
         raise ConfigError(*problems)
     return iter(good)
-
-
-def _read(file: Path) -> Iterable[tuple[int, LabelledLine | BadLine]]:
-    try:
-        with file.open("rb") as lines:
-            return [*read_lines(LabelledLine, lines)]
-    except OSError as error:
-        raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _described(topic: Topic) -> dict[str, object]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
@@ -11,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from services.poller.dates import moment
 from shared.config.document import dotted
 from shared.config.problems import explain
+from shared.errors import ConfigError
 from shared.models.base import Model
 
 
@@ -26,7 +28,7 @@ def _published(value: object) -> datetime | None:
     """A year or a month alone is no moment to count days from; it is as good as none."""
     if value is None or (isinstance(value, str) and _VAGUE.fullmatch(value.strip())):
         return None
-    found = moment(value) if isinstance(value, str) else None
+    found = value if isinstance(value, datetime) else moment(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError("no date")
     return found
@@ -92,6 +94,15 @@ def read_lines(model: type[L], lines: Iterable[bytes]) -> Iterator[tuple[int, L 
     for number, line in enumerate(lines, 1):
         if not line.isspace():
             yield number, _read(model, line)
+
+
+def read_file(model: type[L], file: Path) -> list[tuple[int, L | BadLine]]:
+    """Raises ConfigError for a file that cannot be read."""
+    try:
+        with file.open("rb") as lines:
+            return [*read_lines(model, lines)]
+    except OSError as error:
+        raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _read(model: type[L], line: bytes) -> L | BadLine:

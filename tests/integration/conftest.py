@@ -1,0 +1,25 @@
+"""Fixtures for commands that are run in this process."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.cli.__main__ import main
+from tests.commands import TOPIC, Ran, Run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command; `stdin` is what it reads."""
+    monkeypatch.delenv("TOCSIN_REDIS_URL", raising=False)
+    monkeypatch.setenv("TOCSIN_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TOCSIN_TOPICS_DIR", str(TOPIC.parent))
+
+    def run(*words: str, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "argv", ["tocsin", *words])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        return Ran(main(), *capsys.readouterr())
+
+    return run
