@@ -4,8 +4,8 @@
 
 Each number of stories has a server of its own, where they are spread over the window (`benchmarks.happenings`). An
 assignment is the classifier's: marks, what is known, the ladder, the alert and the transaction. Counted is CPU, ours
-and that server's. A probe is a copy or another report of a stored story: all stories are gone through for the one that
-is most like it, which must be among the few that an assignment looks at.
+and that server's. For a probe all stories are gone through: the one that is most like it must be among the few that an
+assignment looks at, where it is so like that it decides.
 """
 
 import argparse
@@ -201,11 +201,6 @@ class Probe:
                 self.likest = max(self.likest, (likeness(self.print, other, apart, rarity, live=live).value, story.id))
 
     @property
-    def matters(self) -> bool:
-        """Whether the ladder would have said anything of it."""
-        return self.likest[0] >= WEIGHTS.related_at
-
-    @property
     def found(self) -> bool:
         return self.likest[1] in {story.id for story in self.background.stories}
 
@@ -242,11 +237,12 @@ def found(house: House, probes: int) -> str:
 
 
 def _found(kind: str, probes: Sequence[Probe]) -> str:
-    mattered = [probe for probe in probes if probe.matters]
-    hits = sum(probe.found for probe in mattered)
-    return (
-        f"{kind}: of {len(mattered)} with a like of {WEIGHTS.related_at:.2f} or more, the likest was found {hits} times"
-    )
+    told = {
+        f"{least:.2f} or more": [probe for probe in probes if least <= probe.likest[0] < most]
+        for least, most in ((WEIGHTS.same_story_at, 2.0), (WEIGHTS.related_at, WEIGHTS.same_story_at))
+    }
+    lines = (f"{sum(probe.found for probe in some)} of {len(some)} where it is {like}" for like, some in told.items())
+    return f"{kind}: the likest was found {', '.join(lines)}"
 
 
 # What a story takes.
