@@ -4,7 +4,7 @@ The ladder, cheapest and surest first: the same item, the same text, near-duplic
 other words.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -95,10 +95,10 @@ def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
     first, later = sorted((a.articles[0], b.articles[0]), key=lambda article: article.moment)
     if contradict(later.fingerprint, first.fingerprint):
         return False
-    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in not in (a.id, b.id)}
     apart, rarity = later.moment - first.moment, corpus.rarity(weights)
     printed = later.fingerprint, first.fingerprint
-    alike = likeness(*printed, apart, rarity, live=corpus.live, background=background, weights=weights)
+    known = background(corpus.figures, a.id, b.id)
+    alike = likeness(*printed, apart, rarity, live=corpus.live, background=known, weights=weights)
     return alike.value >= _MAY_BE_ONE
 
 
@@ -249,7 +249,7 @@ def _to_story(
 ) -> Likeness:
     """To the story as a whole as much as to its nearest article, lest it grow from one to the next into another; but a
     reply answers one article, not those that answered before."""
-    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in != story.id}
+    known = background(corpus.figures, story.id)
     found = [
         likeness(
             fingerprint,
@@ -257,7 +257,7 @@ def _to_story(
             abs(article.moment - moment),
             rarity,
             live=corpus.live,
-            background=background,
+            background=known,
             weights=weights,
         )
         for article in story.articles
@@ -270,9 +270,10 @@ def _to_story(
     return nearest if fingerprint.replies else Likeness((nearest.value + mean) / 2, nearest.why)
 
 
-def _term(figure: str) -> str:
-    role, _, value = figure.rpartition("=")
-    return figure_term(role, float(value))
+def background(figures: Mapping[str, str], *stories: str) -> set[str]:
+    """The terms of figures (`figure_key` → the story that told it) that others than these stories told."""
+    told = (figure.rpartition("=") for figure, told_in in figures.items() if told_in not in stories)
+    return {figure_term(role, float(value)) for role, _, value in told}
 
 
 def _told_otherwise(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Iterator[tuple[Story, Article]]:
