@@ -88,13 +88,14 @@ def _item(row: Mapping[str, str], number: int, matcher: Matcher) -> Item | None:
     return Item(entry, match, gold, row.get("kind", ""), row.get("set", "")) if match else None
 
 
-def squeezed(items: Sequence[Item]) -> list[Item]:
-    """Every happening begins on the first day of all."""
+def squeezed(items: Sequence[Item], days: int = 1, seed: int = 0) -> list[Item]:
+    """Every happening begins on the first day of all, or on one of so many `days`, by chance."""
     begun: dict[str, datetime] = {}
     for item in items:
         begun[item.gold] = min(begun.get(item.gold, item.entry.seen_at), item.entry.seen_at)
-    start = min(begun.values())
-    return [_at(item, start + (item.entry.seen_at - begun[item.gold])) for item in items]
+    start, chance = min(begun.values()), Random(seed)
+    moved = {gold: start + timedelta(days=chance.randrange(days)) - first for gold, first in begun.items()}
+    return [_at(item, item.entry.seen_at + moved[item.gold]) for item in items]
 
 
 def in_order(items: Iterable[Item], seed: int) -> list[Item]:
@@ -114,8 +115,12 @@ def _at(item: Item, moment: datetime) -> Item:
     return Item(entry, item.match, item.gold, item.kind, item.part)
 
 
-def ours(items: Sequence[Item], weights: Weights = WEIGHTS) -> tuple[Clustering, list[Ringing]]:
-    """The classifier's own way: assign, open or extend, decide, revise."""
+def in_force(_: Item) -> Weights:
+    return WEIGHTS
+
+
+def ours(items: Sequence[Item], weights: Callable[[Item], Weights] = in_force) -> tuple[Clustering, list[Ringing]]:
+    """The classifier's own way: assign, open or extend, decide, revise. `weights`: by which an item is placed."""
     stories: dict[str, Story] = {}
     rung_figures: dict[str, str] = {}
     clusters, rung = {}, []
@@ -124,7 +129,7 @@ def ours(items: Sequence[Item], weights: Weights = WEIGHTS) -> tuple[Clustering,
         live = [story for story in stories.values() if now - story.updated_at <= WINDOW]
         holding = Counter(term for story in live for term in _vocabulary(story))
         corpus = Corpus(len(live), holding, rung_figures)
-        assignment = assign(item.entry, printed, list(stories.values()), corpus, now, weights)
+        assignment = assign(item.entry, printed, list(stories.values()), corpus, now, weights(item))
         before = stories.get(assignment.story_id or "")
         after = (
             extend(before, item.entry, item.match, printed, assignment, now)
@@ -184,7 +189,7 @@ def _mean(agreements: Iterable[Agreement]) -> Agreement:
     return Agreement(mean(each.precision for each in every), mean(each.recall for each in every))
 
 
-def _by(measure: Callable[[Groups], Agreement], runs: Iterable[tuple[Sequence[Item], Clustering]]) -> Agreement:
+def agreement(measure: Callable[[Groups], Agreement], runs: Iterable[tuple[Sequence[Item], Clustering]]) -> Agreement:
     return _mean(measure([(clusters[item.entry.id], item.gold) for item in items]) for items, clusters in runs)
 
 
@@ -194,14 +199,14 @@ def report(name: str, items: Sequence[Item], total: int) -> None:
     runs = [ours(order) for order in orders]
     _print("ours", orders, [clusters for clusters, _ in runs])
     baselines = {t: [by_title(t)(order) for order in orders] for t in TITLE_THRESHOLDS}
-    best = max(baselines, key=lambda t: _by(b_cubed, zip(orders, baselines[t], strict=True)).f1)
+    best = max(baselines, key=lambda t: agreement(b_cubed, zip(orders, baselines[t], strict=True)).f1)
     _print(f"title Jaccard ≥ {best} (its best)", orders, baselines[best])
     _print_rung(items, [rung for _, rung in runs])
 
 
 def _print(name: str, orders: Sequence[Sequence[Item]], clusterings: Sequence[Clustering]) -> None:
     runs = list(zip(orders, clusterings, strict=True))
-    print(f"  {name:<32} B³ {_by(b_cubed, runs)}   pairs {_by(pairwise, runs)}")
+    print(f"  {name:<32} B³ {agreement(b_cubed, runs)}   pairs {agreement(pairwise, runs)}")
 
 
 def _print_rung(items: Sequence[Item], runs: Sequence[Sequence[Ringing]]) -> None:

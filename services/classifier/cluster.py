@@ -107,10 +107,10 @@ def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
     first, later = sorted((a.articles[0], b.articles[0]), key=lambda article: article.moment)
     if contradict(later.fingerprint, first.fingerprint):
         return False
-    background = {_term(figure) for figure, told_in in corpus.figures.items() if told_in not in (a.id, b.id)}
     apart, rarity = later.moment - first.moment, corpus.rarity(weights)
     printed = later.fingerprint, first.fingerprint
-    alike = likeness(*printed, apart, rarity, live=corpus.live, background=background, weights=weights)
+    known = others_told(corpus.figures)(a.id, b.id)
+    alike = likeness(*printed, apart, rarity, live=corpus.live, background=known, weights=weights)
     return alike.value >= _MAY_BE_ONE
 
 
@@ -241,7 +241,7 @@ def _same_happening(
     fingerprint: Fingerprint, moment: datetime, candidates: Sequence[Story], corpus: Corpus, weights: Weights
 ) -> Assignment:
     rarity = corpus.rarity(weights)
-    background = _background(corpus.figures)
+    background = others_told(corpus.figures)
     nearest, found = Likeness(0.0), None
     for story in candidates:
         alike = _to_story(fingerprint, moment, story, corpus, rarity, background(story.id), weights)
@@ -291,22 +291,19 @@ def _to_story(
     return nearest if fingerprint.replies else Likeness((nearest.value + mean) / 2, nearest.why)
 
 
-def _background(figures: Mapping[str, str]) -> Callable[[str], frozenset[str]]:
-    """The figures that other stories than this one told: there are many, and few stories to ask for."""
+def others_told(figures: Mapping[str, str]) -> Callable[..., frozenset[str]]:
+    """Of figures (`figure_key` → the story that told it first) the terms that others than some stories told: there are
+    many, and few stories to ask for."""
     told: dict[str, set[str]] = defaultdict(set)
     for figure, story_id in figures.items():
-        told[_term(figure)].add(story_id)
+        role, _, value = figure.rpartition("=")
+        told[figure_term(role, float(value))].add(story_id)
 
     @cache
-    def of_others(story_id: str) -> frozenset[str]:
-        return frozenset(term for term, story_ids in told.items() if story_ids != {story_id})
+    def of_others(*stories: str) -> frozenset[str]:
+        return frozenset(term for term, story_ids in told.items() if not story_ids <= {*stories})
 
     return of_others
-
-
-def _term(figure: str) -> str:
-    role, _, value = figure.rpartition("=")
-    return figure_term(role, float(value))
 
 
 def _told_otherwise(fingerprint: Fingerprint, candidates: Iterable[Story]) -> Iterator[tuple[Story, Article]]:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.measure import row, table
 from benchmarks.parsing import differences, read_corpus, report
+from services.classifier.likeness import WEIGHTS
 
 ROOT = Path(__file__).parent.parent.parent
 RATIO = re.compile(r"(?P<median>\d+\.\d\d) \((?P<least>\d+\.\d\d)–(?P<most>\d+\.\d\d)\)$")
@@ -36,6 +37,9 @@ ROWS = [
 ]
 needs_reader = pytest.mark.skipif(
     find_spec("reader") is None, reason="`reader`, the peer, comes with `make bench` only"
+)
+needs_sklearn = pytest.mark.skipif(
+    find_spec("sklearn") is None, reason="scikit-learn, which fits the odds, comes with `make bench` only"
 )
 
 
@@ -64,3 +68,29 @@ def test_feedparser_and_the_ladder_read_the_demo_alike() -> None:
 def test_a_feed_that_only_one_of_the_two_reads_is_a_difference() -> None:
     body = b'{"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": [{"id": "1", "title": "A"}]}'
     assert [(found.what, found.ours, found.theirs) for found in differences("a.json", body)] == [("items", 1, 0)]
+
+
+@needs_sklearn
+def test_labelled_stories_choose_odds_and_judge_them_on_stories_that_had_no_part(tmp_path: Path) -> None:
+    made = (ROOT / "tests" / "data" / "stories-made.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "few.jsonl").write_text("".join(made[:24]), "utf-8")
+    command = [sys.executable, "-m", "benchmarks.story_choices", str(tmp_path / "few.jsonl")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert re.findall(r'^ +"(.+)": -?\d+\.\d{3},$', run.stdout, re.MULTILINE) == list(WEIGHTS.odds)
+    judged = re.findall(r"^  (\D+?) +B³ .* F1 (\d\.\d{3})$", run.stdout, re.MULTILINE)
+    assert [name for name, _ in judged] == ["in force", "fitted to all", "without the story"]
+    assert all(0 < float(f1) <= 1 for _, f1 in judged)
+    assert len(re.findall(r"^  0\.\d\d 0\.\d ", run.stdout, re.MULTILINE)) > 1
+
+
+@needs_sklearn
+def test_the_odds_of_a_story_come_from_no_pair_of_it() -> None:
+    from benchmarks.story_choices import FEATURES, Pair, fit, held_out  # noqa: PLC0415  needs scikit-learn
+
+    def pair(a: str, b: str, shared: float) -> Pair:
+        return Pair((shared, *[0.0] * (len(FEATURES) - 1)), (a, b), 1.0)
+
+    others = [pair("b", "b", 1.0), pair("b", "c", 0.0), pair("c", "c", 0.5)]
+    misleading = [pair("a", "a", -9.0), pair("a", "b", 9.0), pair("c", "a", 9.0)]
+    assert held_out(misleading + others, "abc", 3)["a"] == fit(others) != fit(misleading + others)
