@@ -71,7 +71,7 @@ def _speaks(claim: Claim, match: TopicMatch | None) -> bool:
 
 def figure_term(role: str | None, value: float) -> str:
     """Two digits of it; small numbers with what they count."""
-    return f"figure:{role}={value:.2g}" if value < _SMALL else f"figure:{value:.2g}"
+    return f"figure:{role or ''}={value:.2g}" if value < _SMALL else f"figure:{value:.2g}"
 
 
 def _sorted(names: Iterator[str | None]) -> tuple[str, ...]:
