@@ -41,30 +41,30 @@ class Weights:
     known: float = 0.1
     odds: Mapping[str, float] = field(
         default_factory=lambda: {
-            "shared event": 1.392,
-            "lone event": 0.149,
-            "shared figure": 0.997,
-            "lone figure": -0.138,
-            "lone voice": -0.213,
-            "shared region": 0.261,
-            "lone region": -0.122,
-            "shared place": 1.622,
-            "shared aspect": 1.001,
-            "lone aspect": -0.077,
-            "words": 5.057,
-            "one voice": 0.913,
-            "other side": -1.347,
-            "reply": 0.339,
-            "reply of other side": 0.408,
-            "days to reply": 0.520,
-            "one figure": 0.332,
-            "other figures": -0.127,
-            "days": -2.033,
-            "days after": 0.913,
-            "stories": -1.390,
+            "shared event": 1.406,
+            "lone event": 0.145,
+            "shared figure": 0.985,
+            "lone figure": -0.153,
+            "lone voice": -0.214,
+            "shared region": 0.302,
+            "lone region": -0.116,
+            "shared place": 1.598,
+            "shared aspect": 0.996,
+            "lone aspect": -0.076,
+            "words": 4.972,
+            "one voice": 0.890,
+            "other side": -1.397,
+            "reply": 0.325,
+            "reply of other side": 0.453,
+            "days to reply": 0.518,
+            "one figure": 0.371,
+            "other figures": -0.099,
+            "days": -2.031,
+            "days after": 0.905,
+            "stories": -1.395,
         }
     )
-    bias: float = 0.976
+    bias: float = 1.007
     same_story_at: float = 0.65
     reply_at: float = 0.4
     related_at: float = 0.2
