@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from services.classifier.classifier import Classifier
-from services.classifier.packs import load_matcher
 from shared import keys
 from shared.models.entry import Entry
 from shared.store.alerts import AlertStream
 from shared.store.entries import EntryStore
 from shared.store.stories import StoryReader, StoryStore
 from tests.factories import entry
+from tests.packs import installed
 
-TOPICS = Path(__file__).parents[2] / "seeds/topics"
 RUSSIAN = "Киев: северокорейских военных три недели не видно на курском фронте"
 ENGLISH = "North Korean troops not seen on Kursk front for three weeks, Ukraine says"
 
@@ -35,7 +33,7 @@ def classify(redis: Redis, entries: Sequence[Entry]) -> None:
     for each in entries:
         redis.set(keys.entry(each.id), each.model_dump_json())
         stories = StoryStore(redis, window_seconds=3600, retention_seconds=3600)
-        Classifier(load_matcher(TOPICS), store, stories).classify([each.id])
+        Classifier(installed(), store, stories).classify([each.id])
 
 
 async def test_a_story_that_gains_a_language_is_announced_again_without_ringing(

@@ -2,19 +2,18 @@
 
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 
 from services.classifier.match import Matcher
-from services.classifier.packs import load_matcher
 from shared.models.entry import Entry
 from shared.models.topic import TopicMatch
 from tests.factories import NOON
+from tests.packs import installed
 from tests.unit.tellings import Telling, told_by
 
 
 @cache
 def matcher() -> Matcher:
-    return load_matcher(Path(__file__).parents[2] / "seeds" / "topics")
+    return installed()
 
 
 def read(outlet: str, title: str, summary: str, language: str = "en", at: datetime = NOON) -> Telling:

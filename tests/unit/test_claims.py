@@ -1,13 +1,12 @@
 from datetime import date
-from pathlib import Path
 
 import pytest
 
 from services.classifier.match import Matcher
-from services.classifier.packs import load_matcher
 from shared.models.topic import Certainty, Claim
+from tests.packs import installed
 
-MATCHER: Matcher = load_matcher(Path(__file__).parents[2] / "seeds" / "topics")
+MATCHER: Matcher = installed()
 
 
 PUBLISHED = date(2025, 1, 31)  # a Friday

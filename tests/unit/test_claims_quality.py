@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claims_quality import SEEDS, Score, evaluate, read
-from services.classifier.packs import load_matcher
+from benchmarks.claims_quality import Score, evaluate, read
+from tests.packs import installed
 
 STORIES = Path(__file__).parents[1] / "data" / "claims-dev.jsonl"
 
 
 @pytest.fixture(scope="module")
 def score() -> Score:
-    return evaluate(load_matcher(SEEDS), read(STORIES))["all"]
+    return evaluate(installed(), read(STORIES))["all"]
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,16 @@
 """Any text is judged, always alike, with evidence that stands in it, and with no more work than its length deserves."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.classifier.match import Matcher
-from services.classifier.packs import load_matcher
 from services.classifier.scan import MOST_HITS, MOST_LANGUAGES, Scanner
 from services.classifier.text import MOST_ENDS, languages_of, sentences
 from shared.models.pack import LanguageForms
+from tests.packs import installed
 
-SEEDS = Path(__file__).parents[2] / "seeds" / "topics"
-MATCHER: Matcher = load_matcher(SEEDS)
+MATCHER: Matcher = installed()
 SCANNER = Scanner([topic.pack for topic in MATCHER.topics])
 
 

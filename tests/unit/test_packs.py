@@ -7,6 +7,7 @@ import pytest
 from services.classifier.packs import doubtful, load_matcher
 from shared.errors import ConfigError
 from shared.models.topic import Tier
+from tests.packs import installed
 
 RULE = """\
 name: fleet
@@ -58,7 +59,7 @@ def problem(topics: Path) -> str:
 
 
 def test_the_seeds_meet_their_own_examples() -> None:
-    matcher = load_matcher(Path(__file__).parents[2] / "seeds" / "topics")
+    matcher = installed()
     pack = next(topic.pack for topic in matcher.topics if topic.pack.name == "dprk-kursk")
     assert {forms.language for forms in pack.languages} >= {"en", "uk", "ru", "ko", "ja", "zh", "de", "fr", "pl", "es"}
     for forms in pack.languages:
