@@ -10,11 +10,17 @@ from services.cli.__main__ import main
 from tests.commands import TOPIC, Ran, Run
 
 
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, in which packs that met their examples are kept: they take seconds."""
+    return tmp_path_factory.mktemp("data")
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command; `stdin` is what it reads."""
     monkeypatch.delenv("TOCSIN_REDIS_URL", raising=False)
-    monkeypatch.setenv("TOCSIN_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TOCSIN_DATA_DIR", str(data))
     monkeypatch.setenv("TOCSIN_TOPICS_DIR", str(TOPIC.parent))
 
     def run(*words: str, stdin: bytes = b"") -> Ran:

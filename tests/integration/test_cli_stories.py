@@ -123,10 +123,10 @@ def test_nothing_of_the_installation_is_touched(
     assert not [*tmp_path.glob("tocsin-*")]
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(data: Path) -> None:
     environment = os.environ | {
         "TOCSIN_TOPICS_DIR": str(TOPIC.parent),
-        "TOCSIN_DATA_DIR": str(tmp_path),
+        "TOCSIN_DATA_DIR": str(data),
         "TERM": "xterm",
     }
     terminal, end = pty.openpty()

@@ -117,10 +117,10 @@ def test_the_text_below_the_summary_is_read_too(run: Run) -> None:
     assert all(whole[hit["start"] : hit["end"]] == hit["text"] for hit in found["evidence"])
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(data: Path) -> None:
     environment = os.environ | {
         "TOCSIN_TOPICS_DIR": str(TOPIC.parent),
-        "TOCSIN_DATA_DIR": str(tmp_path),
+        "TOCSIN_DATA_DIR": str(data),
         "TERM": "xterm",
     }
     terminal, end = pty.openpty()
