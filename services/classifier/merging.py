@@ -7,12 +7,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from typing import TypeVar
 
 from services.classifier.cluster import identities, index_sets, index_terms
 from services.classifier.story import slim, told_anew, with_claim
 from shared.models.change import Change, Marks
 from shared.models.story import Article, Decision, KnownClaim, Story, figure_key
 from shared.models.topic import Tier
+
+N = TypeVar("N")
 
 
 def elder_first(one: Story, other: Story) -> tuple[Story, Story]:
@@ -113,7 +116,9 @@ def handed_over(taker: Change, giver: Change, before: Story, articles: Sequence[
     left = () if giver.story.merged_into else giver.story.articles
     told = () if giver.story.merged_into else giver.story.claims
     moved = tuple(article.entry_id for article in articles)
-    lost, untold = _but(marks.terms, *_marks(left).terms), _but(_figures(before.claims), *_figures(told))
+    kept = _marks(left)
+    lost = Marks(terms=_but(marks.terms, *kept.terms), sets=_but(marks.sets, *kept.sets))
+    untold = _but(_figures(before.claims), *_figures(told))
     return replace(taker, marks=taker.marks.and_of(marks), moved=moved), replace(giver, lost=lost, untold=untold)
 
 
@@ -179,5 +184,5 @@ def _with(names: Sequence[str], *more: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *more)))
 
 
-def _but(names: Sequence[str], *gone: str) -> tuple[str, ...]:
+def _but(names: Sequence[N], *gone: N) -> tuple[N, ...]:
     return tuple(dict.fromkeys(name for name in names if name not in gone))

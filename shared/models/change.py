@@ -44,16 +44,16 @@ class Background:
 class Change:
     """A story as it shall be stored, and the alert that announces it, if it rings.
 
-    `marks`: by what it is found from now on, too. `rung`: the figures that it has told. `lost`: terms by which it is
-    found no more; `untold`: figures that another tells now. `moved`: entries that it has taken over. `also`: what
-    changes with it. `wants_text`: the entry's page is to be read.
+    `marks`: by what it is found from now on, too. `rung`: the figures that it has told. `lost`: terms, and sets of
+    them, by which it is found no more; `untold`: figures that another tells now. `moved`: entries that it has taken
+    over. `also`: what changes with it. `wants_text`: the entry's page is to be read.
     """
 
     story: Story
     alert: Alert | None = None
     marks: Marks = Marks()
     rung: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
+    lost: Marks = Marks()
     untold: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     also: "tuple[Change, ...]" = ()

@@ -257,7 +257,7 @@ class StoryStore:
     def _index(self, pipe: Pipeline, topic: str, change: Change, moment: float) -> None:
         for identity in change.marks.identities:
             pipe.set(keys.topic_identity(topic, identity), change.story.id, ex=self.retention_seconds)
-        for term in change.lost:
+        for term in (*change.lost.terms, *map(_name, change.lost.sets)):
             pipe.zrem(keys.topic_term(topic, term), change.story.id)
         for term in (*change.marks.terms, *map(_name, change.marks.sets)):
             key = keys.topic_term(topic, term)

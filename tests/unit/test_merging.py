@@ -123,7 +123,8 @@ def test_the_index_finds_the_survivor_and_forgets_the_other() -> None:
     assert change is not None
     (left,) = change.also
     assert set(change.moved) == ids(other)
-    assert set(left.lost) == set(change.marks.terms) != set()
+    assert set(left.lost.terms) == set(change.marks.terms) != set()
+    assert set(left.lost.sets) == set(change.marks.sets)
     assert figure_key("killed", 4_000) in left.untold
     assert figure_key("killed", 4_000) in change.rung
 
