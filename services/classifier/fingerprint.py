@@ -49,6 +49,7 @@ def fingerprint(entry: Entry, match: TopicMatch | None = None) -> Fingerprint:
         voices=_sorted(claim.attribution for claim in upfront if _speaks(claim, match)),
         classes=_sorted(claim.attribution_class for claim in upfront if _speaks(claim, match)),
         replies=bool(match and _verdicts(entry, match)),
+        grounds=match.grounds if match else (),
         language=_spoken(entry, match),
         words=weighed(_first_sentences(entry, match), _spoken(entry, match) or ""),
         shingles=_sketch(told),

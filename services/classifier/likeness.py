@@ -124,6 +124,8 @@ def likeness(
     """
     if apart > WINDOW:
         return Likeness(0.0)
+    if _disjoint(a.grounds, b.grounds):
+        return Likeness(0.0, "on other ground")
     if a.voices and b.voices and contradict(a, b) and not kin(a.voices, b.voices):
         return Likeness(0.0, "counted otherwise by somebody else")
     if not a.terms or not b.terms:

@@ -90,6 +90,7 @@ class Topic:
             speakers=tuple(
                 dict.fromkeys(hit.name for hit in hits if hit.kind is Kind.SPEAKER and text.sentence(hit) <= _SPOKEN)
             ),
+            grounds=_grounds(self.pack, text, hits),
             reply=_reply(self.pack.topic, text, hits),
             claims=claims,
             notice=note.notice if note else None,
@@ -214,6 +215,11 @@ def _tier(pack: TopicPack, hit: Hit) -> Tier | None:
     if hit.name in pack.topic.rule.core:
         return Tier.CORE
     return Tier.RELATED if hit.name in pack.topic.rule.related else None
+
+
+def _grounds(pack: TopicPack, text: _Text, hits: Sequence[Hit]) -> tuple[str, ...]:
+    named = (pack.region(hit.name) for hit in hits if hit.kind is Kind.PLACE and text.sentence(hit) <= 1)
+    return tuple(sorted({region for region in named if pack.places[region].tier is Tier.CORE}))
 
 
 def _reply(topic: TopicRule, text: _Text, hits: Sequence[Hit]) -> Reply | None:

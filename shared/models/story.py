@@ -61,6 +61,7 @@ class Fingerprint(Model):
     voices: Annotated[tuple[str, ...], Field(description="who says so in the title and the lead")] = ()
     classes: Annotated[tuple[str, ...], Field(description="whose word that is")] = ()
     replies: Annotated[bool, Field(description="it confirms or denies what somebody said before")] = False
+    grounds: Annotated[tuple[str, ...], Field(description="the topic's own grounds that it names there")] = ()
     language: str | None = None
     words: dict[str, float] = Field(
         default_factory=dict, description="stem → weight by its best position, but for the topic's own"

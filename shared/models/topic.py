@@ -103,6 +103,9 @@ class TopicMatch(Model):
     speakers: Annotated[
         tuple[str, ...], Field(description="who is named in the title and the next two sentences as one who may speak")
     ] = ()
+    grounds: Annotated[
+        tuple[str, ...], Field(description="the topic's own grounds, outermost regions, that title and lead name")
+    ] = ()
     reply: Annotated[Reply | None, Field(description="how title or lead answer what somebody said before")] = None
     claims: tuple[Claim, ...] = ()
     notice: Annotated[Notice | None, Field(description="what the publisher says of an article of its own")] = None

@@ -36,7 +36,7 @@ from tests.stores import enqueue
 ROOT = Path(__file__).parents[2]
 CABLES = "undersea-cables"
 CUT = "Two undersea cables cut in the Gulf of Finland"
-DARNED = "Elisa has darned the seabed cable off Åland"
+DARNED = "Elisa has darned the seabed cable in the Red Sea"
 WRONG = "language: [en"
 
 
@@ -236,7 +236,7 @@ async def test_a_running_classifier_takes_up_a_pack_as_it_is_edited(
         good = english.read_text()
         english.write_text(WRONG)
         await until(lambda: logged(topics, "topics.refused"))
-        await told("Cargo ship detained near a damaged cable off Gotland")
+        await told("Cargo ship detained near a damaged cable off Taiwan")
 
         english.write_text(good)
         teach(english)

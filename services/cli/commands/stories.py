@@ -87,7 +87,7 @@ def undo_change(
         str, typer.Argument(metavar="ID", help="The story that was merged into another, or split from one.")
     ],
 ) -> None:
-    """Undo a merge or a split; a classifier never repeats or reverts it by itself."""
+    """Undo a merge or a split, for good: no classifier repeats it."""
     _tell(undo(asyncio.run(_load(story_id))))
 
 
