@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
 
+from services.classifier.fingerprint import LEAD
 from services.classifier.likeness import kin
 from shared.models.story import (
     AlertType,
@@ -19,6 +20,7 @@ from shared.models.story import (
     Status,
     Story,
     figure_key,
+    is_among,
     same_figure,
 )
 from shared.models.topic import Certainty, Reply
@@ -28,7 +30,6 @@ FRESH = timedelta(hours=48)
 HOLD = timedelta(hours=12)
 # From then on what one article tells otherwise is taken for news, not for another way to tell the same.
 FOLLOWS = timedelta(hours=36)
-LEAD = 1
 CORROBORATION = 3  # sources: over labelled stories two still agreed by chance, see benchmarks/story_quality.py
 CORRECTION = 3.5
 GROWTH = 1.5
@@ -158,7 +159,7 @@ def _otherwise(story: Story, beside: Story) -> Iterator[str]:
     for claim in story.claims:
         if claim.position > LEAD:
             continue
-        if claim.value is not None and not any(same_figure(claim.value, held.value) for held in beside.claims):
+        if claim.value is not None and not is_among(claim.value, (held.value for held in beside.claims)):
             yield f"{_role(claim)} {claim.value:,.0f}"
         if claim.region and claim.region not in places:
             yield claim.region
@@ -199,7 +200,7 @@ def _figure(claim: KnownClaim, known: Sequence[KnownClaim], article: Article, ru
     others = [other for other in known if not other.only_by(claim.entry_id)]  # nobody corrects himself in one article
     of_role = [other for other in others if other.role == claim.role and other.value]
     stated = article.fingerprint.figures.get(claim.role or "", ())
-    cited = [other for other in of_role if claim.position <= LEAD and _is_one_of(other.value, stated)]
+    cited = [other for other in of_role if claim.position <= LEAD and is_among(other.value, stated)]
     near = [other.value for other in known if other.value and (not cited or other.position <= LEAD)]
     if _is_made_of(value, near) or (figure_key(claim.role, value) in rung and not cited):
         return None
@@ -221,14 +222,10 @@ def _is_near(value: float, other: KnownClaim) -> bool:
     return other.value is not None and max(value, other.value) <= GROWTH * min(value, other.value)
 
 
-def _is_one_of(value: float | None, values: Sequence[float]) -> bool:
-    return any(same_figure(value, other) for other in values)
-
-
 def _is_made_of(value: float, held: Sequence[float]) -> bool:
     """One of them, or the sum or the difference of two."""
     pairs = ((max(a, b), min(a, b)) for a, b in combinations(sorted(set(held)), 2))
-    return any(same_figure(value, known) for known in held) or any(
+    return is_among(value, held) or any(
         same_figure(value, more + less) or same_figure(value, more - less) for more, less in pairs
     )
 

@@ -25,7 +25,7 @@ from services.classifier.likeness import (
     resemblance,
 )
 from shared.models.entry import Entry
-from shared.models.story import Article, Decision, Fingerprint, Status, Story, figure_key, same_figure
+from shared.models.story import Article, Decision, Fingerprint, Status, Story, figure_key, is_among
 
 COPY_AT = 0.30
 # A headline alone has few shingles, and headlines resemble each other by chance.
@@ -91,26 +91,27 @@ def twin(
     if story is None or assignment.decision not in (Decision.COPY, Decision.SAME_STORY):
         return None
     moment = min(entry.published or entry.seen_at, now)
+    rarity, background = corpus.rarity(weights), others_told(corpus.figures)
     found = [
         _near_copy(fingerprint, [other]) or _same_happening(fingerprint, moment, [other], corpus, weights)
         for other in candidates
-        if _may_be_one(story, other, corpus, weights)
+        if _may_be_one(story, other, corpus.live, rarity, background(story.id, other.id), weights)
     ]
     sure = [one for one in found if one.decision is Decision.COPY or one.similarity >= weights.same_story_at + _BOTH]
     return max(sure, key=lambda one: (one.decision is Decision.COPY, one.similarity), default=None)
 
 
-def _may_be_one(a: Story, b: Story, corpus: Corpus, weights: Weights) -> bool:
+def _may_be_one(
+    a: Story, b: Story, live: int, rarity: Callable[[str], float], background: Collection[str], weights: Weights
+) -> bool:
     """Nobody has parted them, both stand, and what opened them is related."""
     if a.id == b.id or a.id in b.apart or b.id in a.apart or Status.RETRACTED in (a.status, b.status):
         return False
     first, later = sorted((a.articles[0], b.articles[0]), key=lambda article: article.moment)
     if contradict(later.fingerprint, first.fingerprint):
         return False
-    apart, rarity = later.moment - first.moment, corpus.rarity(weights)
-    printed = later.fingerprint, first.fingerprint
-    known = others_told(corpus.figures)(a.id, b.id)
-    alike = likeness(*printed, apart, rarity, live=corpus.live, background=known, weights=weights)
+    apart, printed = later.moment - first.moment, (later.fingerprint, first.fingerprint)
+    alike = likeness(*printed, apart, rarity, live=live, background=background, weights=weights)
     return alike.value >= _MAY_BE_ONE
 
 
@@ -213,10 +214,10 @@ def _successor(
             continue
         for role, told in first.fingerprint.figures.items():
             now = fingerprint.figures.get(role, ())
-            cited = [value for value in told if _has(now, value) and _is_its_own(role, value, story, corpus)]
+            cited = [value for value in told if is_among(value, now) and _is_its_own(role, value, story, corpus)]
             if moment - first.moment <= WINDOW:
                 cited = [value for value in cited if _is_exact(value)]
-            newer = [value for value in now if not _has(told, value)]
+            newer = [value for value in now if not is_among(value, told)]
             if cited and newer:
                 reason = f"tells on: {role.replace('_', ' ')} {cited[0]:,.0f}, now {newer[0]:,.0f}"
                 return Assignment(story.id, Decision.SAME_STORY, 1.0, reason)
@@ -231,10 +232,6 @@ def _is_exact(value: float) -> bool:
 def _is_its_own(role: str, value: float, story: Story, corpus: Corpus) -> bool:
     """No figure that another story told before."""
     return corpus.figures.get(figure_key(role, value), story.id) == story.id
-
-
-def _has(values: Sequence[float], value: float) -> bool:
-    return any(same_figure(value, other) for other in values)
 
 
 def _same_happening(

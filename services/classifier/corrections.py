@@ -15,7 +15,7 @@ from services.classifier.fingerprint import LEAD, POSITION_WEIGHTS, fingerprint,
 from services.classifier.story import reworded
 from services.classifier.withdrawals import wordings
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Article, Fingerprint, KnownClaim, Story, same_figure
+from shared.models.story import AlertType, Article, Fingerprint, KnownClaim, Story, is_among, same_figure
 from shared.models.topic import Notice, TopicMatch
 
 _CLAIMED = 3  # the last sentence of which claims are read
@@ -79,9 +79,9 @@ def _figures(old: Figures, entry: Entry, match: TopicMatch, within: int = LEAD) 
     for role, values in old.items():
         said = [claim for claim in match.claims if (claim.role or "") == role and claim.value is not None]
         new = [claim.value for claim in said if position(entry, claim.start) <= within]
-        fresh = [value for value in new if value is not None and not _has(values, value)]
+        fresh = [value for value in new if value is not None and not is_among(value, values)]
         kept = [claim.value for claim in said]
-        dropped = [value for value in values if takes_back or not (_has(kept, value) or _written(value, entry))]
+        dropped = [value for value in values if takes_back or not (is_among(value, kept) or _written(value, entry))]
         if fresh and dropped:
             was, now = min(product(dropped, fresh), key=lambda pair: abs(pair[0] - pair[1]))
             yield Correction(role, was, now)
@@ -117,10 +117,6 @@ def _without(claim: KnownClaim, source: str) -> KnownClaim:
 def _regions(print_: Fingerprint) -> set[str]:
     kinds = ((*term.partition(":"), weight) for term, weight in print_.terms.items())
     return {name for kind, _, name, weight in kinds if kind == "region" and weight >= POSITION_WEIGHTS[LEAD]}
-
-
-def _has(values: Iterable[float | None], value: float) -> bool:
-    return any(same_figure(value, other) for other in values)
 
 
 def _written(value: float, entry: Entry) -> bool:

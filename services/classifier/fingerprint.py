@@ -18,7 +18,7 @@ LEAD = 1
 POSITION_WEIGHTS = (1.2, 1.0, 0.5)
 BACKGROUND_WEIGHT = 0.2
 _SHINGLE = 3
-_SKETCH = 128
+SKETCH = 128
 _SMALL = 20  # below it a number says little without what it counts
 
 
@@ -105,7 +105,7 @@ def _first_sentences(entry: Entry, match: TopicMatch | None) -> list[str]:
 def _sketch(words: Sequence[str]) -> tuple[int, ...]:
     """The smallest hashes of all 3-word shingles: a bottom-k sketch (Broder 1997), exact for texts this short."""
     shingles = (" ".join(words[at : at + _SHINGLE]) for at in range(max(1, len(words) - _SHINGLE + 1)))
-    return tuple(sorted({crc32(shingle.encode()) for shingle in shingles if shingle})[:_SKETCH])
+    return tuple(sorted({crc32(shingle.encode()) for shingle in shingles if shingle})[:SKETCH])
 
 
 def _terms(entry: Entry, match: TopicMatch) -> dict[str, float]:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from math import exp, log
 
+from services.classifier.fingerprint import SKETCH
 from shared.models.story import FIGURE_TOLERANCE, Fingerprint, same_figure
 
 WINDOW = timedelta(hours=96)
-_SKETCH = 128
 # How far apart two reports of one role may lie and still be one happening that grows.
 _SPREAD_SAME_VOICE, _SPREAD_UNKNOWN_VOICE = 3.0, 1.5
 # Whose word it is, is not said by these: they pass on what others say, or speak for themselves.
-_NO_SIDE = frozenset({"outlet", "captive", "other", "milblogger", "think-tank"})
+NO_SIDE = frozenset({"outlet", "captive", "other", "milblogger", "think-tank"})
 KINDS = ("event", "figure", "voice", "region", "place", "aspect")
 _SHOWN = 3
 
@@ -162,7 +162,7 @@ def features(
         found[f"shared {kind}"] += worth * min(mine, its)
         found[f"lone {kind}"] += worth * abs(mine - its)
     one_language = a.language == b.language
-    other_side = _disjoint(set(a.classes) - _NO_SIDE, set(b.classes) - _NO_SIDE)
+    other_side = _disjoint(set(a.classes) - NO_SIDE, set(b.classes) - NO_SIDE)
     return found | {
         "words": _overlap(a.words, b.words, rarity) if one_language else 0.0,
         "one voice": float(kin(a.voices, b.voices)),
@@ -218,5 +218,5 @@ def kin(voices: Sequence[str], others: Sequence[str]) -> bool:
 
 def resemblance(a: Sequence[int], b: Sequence[int]) -> float:
     """The Jaccard similarity of two sets of shingles, estimated from their sketches (Broder 1997)."""
-    both = sorted(set(a) | set(b))[:_SKETCH]
+    both = sorted(set(a) | set(b))[:SKETCH]
     return len(set(a) & set(b) & set(both)) / len(both) if both else 0.0

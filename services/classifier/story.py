@@ -9,7 +9,8 @@ from hashlib import sha256
 
 from services.classifier.alerting import Ring
 from services.classifier.cluster import Assignment
-from services.classifier.fingerprint import position
+from services.classifier.fingerprint import LEAD, position
+from services.classifier.likeness import NO_SIDE
 from shared.models.entry import Entry
 from shared.models.story import (
     AlertType,
@@ -19,7 +20,7 @@ from shared.models.story import (
     Revision,
     Status,
     Story,
-    same_figure,
+    is_among,
 )
 from shared.models.topic import Certainty, Claim, Tier, TopicMatch
 
@@ -28,8 +29,6 @@ FIRST_COMPARED, LAST_COMPARED = 12, 12
 # More than this are counted, not listed: a wire story of a thousand copies stays small.
 MOST_LISTED = 500
 SUMMARY = 400  # characters
-# These pass on what others say.
-_NO_OFFICIALS = frozenset({None, "outlet", "other", "milblogger", "think-tank", "captive"})
 
 
 def story_id(topic: str, entry_id: str) -> str:
@@ -161,8 +160,8 @@ def _verdict(story: Story) -> Status | None:
         for claim in story.claims
         if claim.kind == story.event_type
         and claim.certainty in verdicts
-        and claim.position <= 1
-        and claim.attribution_class not in _NO_OFFICIALS
+        and claim.position <= LEAD
+        and claim.attribution_class not in {None, *NO_SIDE}
     ]
     return verdicts[max(said, key=lambda claim: claim.said_at).certainty] if said else None
 
@@ -202,7 +201,7 @@ def _reread_claims(
 
 
 def _remembered(claim: KnownClaim, claims: tuple[KnownClaim, ...]) -> bool:
-    figure = claim.value is None or any(same_figure(claim.value, held.value) for held in claims)
+    figure = claim.value is None or is_among(claim.value, (held.value for held in claims))
     return figure and (claim.region is None or any(claim.region == held.region for held in claims))
 
 

@@ -1,6 +1,6 @@
 """The cluster of entries that report one happening, and the announcements of its revisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -135,6 +135,11 @@ def same_figure(a: float | None, b: float | None) -> bool:
     if a is None or b is None:
         return a is b
     return abs(a - b) <= FIGURE_TOLERANCE * max(abs(a), abs(b))
+
+
+def is_among(value: float | None, figures: Iterable[float | None]) -> bool:
+    """Whether one of the figures is the same."""
+    return any(same_figure(value, figure) for figure in figures)
 
 
 def figure_key(role: str | None, value: float) -> str:

@@ -1,13 +1,17 @@
-"""Fixtures for commands that are run in this process."""
+"""Fixtures for commands that are run in this process, and for pages that are read."""
 
 import io
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
 
 from services.cli.__main__ import main
 from tests.commands import TOPIC, Ran, Run
+from tests.integration.reading import Desk, desk_of
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +33,10 @@ def run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         return Ran(main(), *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+async def desk(redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[Desk]:
+    """Where pages are read and entries classified."""
+    async with desk_of(redis, sync_redis) as built:
+        yield built

@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from redis import Redis as SyncRedis
-from redis.asyncio import Redis
 
 from services.cli.demo.receiver import Receiver
 from services.notifier.notifier import Notifier
@@ -28,7 +26,6 @@ from tests.integration.reading import (
     TITLE,
     Desk,
     checking,
-    desk_of,
     ends,
     page,
     reading,
@@ -45,12 +42,6 @@ SOON = (0.05, 0.1, 0.15)
 VALIDATORS = {"ETag": '"1"', "Last-Modified": "Mon, 03 Feb 2025 12:00:00 GMT"}
 TAGGED = replace(ARTICLE, headers={**ARTICLE.headers, **VALIDATORS})
 CORRECTED = page(LEAD.replace("Two ships", "Three ships"), *MORE)
-
-
-@pytest.fixture
-async def desk(redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[Desk]:
-    async with desk_of(redis, sync_redis) as built:
-        yield built
 
 
 @pytest.fixture

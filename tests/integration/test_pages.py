@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 import pytest
-from redis import Redis as SyncRedis
-from redis.asyncio import Redis
 
 from services.poller.extract import extract
 from services.poller.parsing import ChildDied, ParsingPool
@@ -26,7 +24,6 @@ from tests.integration.reading import (
     READING,
     TITLE,
     Desk,
-    desk_of,
     ends,
     limited,
     page,
@@ -36,12 +33,6 @@ from tests.integration.reading import (
 )
 from tests.servers import HANG, Answer, Server, serving, until
 from tests.stores import run_sync
-
-
-@pytest.fixture
-async def desk(redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[Desk]:
-    async with desk_of(redis, sync_redis) as built:
-        yield built
 
 
 @pytest.fixture
