@@ -11,7 +11,7 @@ from shared.models.base import Model, UtcDatetime
 from shared.models.topic import Claim, Reply, Severity, Tier
 
 FIGURE_TOLERANCE = 0.05
-MILESTONES = (2, 5, 10, 25)  # independent sources
+MILESTONES = (2, 3, 4, 5, 10, 25)  # independent sources
 # The source of what does not say whose it is: it may be anybody's, also one that is known.
 UNNAMED = "unnamed source"
 # Where many owners' pages stand side by side.
@@ -255,7 +255,7 @@ class Story(Model):
     def audience(self) -> tuple[object, ...]:
         """All that a subscription may choose by: when it changes, others may want the story."""
         reached = sum(self.independent_sources >= many for many in MILESTONES)
-        return self.languages, self.severity, self.tier, self.score, reached
+        return self.languages, self.sources, self.event_type, self.severity, self.tier, self.score, reached
 
     def told_in(self, languages: Sequence[str] = ()) -> Article:
         """The best article for a reader of these languages, the first of which he likes best."""

@@ -1,13 +1,24 @@
-"""Who wants which alerts, and how far each has been brought."""
+"""Who wants which alerts, over which channel, and how far each has been brought."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo
 
 from shared.models.base import HttpUrl, Model, UtcDatetime
-from shared.models.story import AlertType
+from shared.models.story import MILESTONES
 from shared.models.topic import Severity, Tier
+
+REVEAL = "reveal"
+
+
+def _written(secret: SecretStr, info: SerializationInfo) -> str:
+    return secret.get_secret_value() if info.context and info.context.get(REVEAL) else str(secret)
+
+
+# In JSON it is stars, unless the context says REVEAL: only a store that must read it again does.
+Secret = Annotated[SecretStr, PlainSerializer(_written, return_type=str, when_used="json")]
 
 
 class WebhookChannel(Model):
@@ -15,7 +26,52 @@ class WebhookChannel(Model):
 
     type: Literal["webhook"] = "webhook"
     url: HttpUrl
-    secret: SecretStr
+    secret: Secret
+
+
+class SlackChannel(Model):
+    """A Slack incoming webhook. Who knows its address can post: it is a secret."""
+
+    type: Literal["slack"] = "slack"
+    url: Annotated[Secret, Field(description="https://hooks.slack.com/…, env:NAME or file:PATH")]
+
+
+class DiscordChannel(Model):
+    """A webhook of a Discord channel. Who knows its address can post: it is a secret."""
+
+    type: Literal["discord"] = "discord"
+    url: Annotated[Secret, Field(description="https://discord.com/api/webhooks/…, env:NAME or file:PATH")]
+
+
+class AppriseChannel(Model):
+    """Any of the services that Apprise knows: Telegram, Matrix, Signal, ntfy, Teams, …"""
+
+    type: Literal["apprise"] = "apprise"
+    url: Annotated[Secret, Field(description="an Apprise URL such as tgram://…, env:NAME or file:PATH")]
+
+
+class Security(StrEnum):
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+Address = Annotated[
+    str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", max_length=254, description="an address such as desk@news.example")
+]
+
+
+class EmailChannel(Model):
+    """Mail through an SMTP server of yours."""
+
+    type: Literal["email"] = "email"
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Security = Security.STARTTLS
+    username: str | None = None
+    password: Annotated[Secret | None, Field(description="text, env:NAME or file:PATH")] = None
+    sender: Address
+    to: Annotated[tuple[Address, ...], Field(min_length=1)]
 
 
 class JournalChannel(Model):
@@ -25,18 +81,97 @@ class JournalChannel(Model):
     path: Annotated[str, Field(min_length=1)]
 
 
-Channel = Annotated[WebhookChannel | JournalChannel, Field(discriminator="type")]
+Channel = Annotated[
+    WebhookChannel | SlackChannel | DiscordChannel | AppriseChannel | EmailChannel | JournalChannel,
+    Field(discriminator="type"),
+]
+# Those whose addresses the guard checks: what strangers may name through the API.
+OPEN_CHANNELS = ("webhook", "slack", "discord")
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        raise ValueError("an IANA time zone such as Europe/Kyiv is needed") from None
+    return name
+
+
+class Day(StrEnum):
+    """In the order of `datetime.weekday()`."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+TimeOfDay = Annotated[
+    str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="hours and minutes, such as 07:30")
+]
+TimeZone = Annotated[str, AfterValidator(_known_zone), Field(description="as in Europe/Kyiv")]
+
+
+class Digest(Model):
+    """One message at each of these times with all that has changed, instead of one for each story."""
+
+    at: Annotated[tuple[TimeOfDay, ...], Field(min_length=1)]
+    days: Annotated[tuple[Day, ...], Field(description="empty: every day")] = ()
+
+
+class Quiet(Model):
+    """Nothing rings from `start` to `end`, past midnight if that is earlier; what is held rings afterwards."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+    days: Annotated[tuple[Day, ...], Field(description="on which it begins; empty: every day")] = ()
+    unless: Annotated[Severity | None, Field(description="stories as severe as that ring nevertheless")] = None
+
+
+def _reachable(many: int) -> int:
+    if many not in (1, *MILESTONES):
+        raise ValueError(f"one of 1, {', '.join(map(str, MILESTONES))} is needed")
+    return many
 
 
 class Subscription(Model):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes")]
     channel: Channel
     topics: Annotated[tuple[str, ...], Field(description="empty: every topic")] = ()
+    event_types: Annotated[tuple[str, ...], Field(description="empty: every one, as the topic's pack names them")] = ()
     languages: Annotated[tuple[str, ...], Field(description="empty: every language")] = ()
+    sources: Annotated[
+        tuple[str, ...], Field(description="stories that one of these reports, by name; empty: any source's")
+    ] = ()
     min_severity: Severity = Severity.LOW
     min_score: Annotated[float, Field(ge=0)] = 0.0
+    min_independent_sources: Annotated[int, AfterValidator(_reachable)] = 1
     tiers: tuple[Tier, ...] = (Tier.CORE, Tier.RELATED)
+    digest: Digest | None = None
+    quiet: Quiet | None = None
+    timezone: TimeZone = "UTC"
+    endpoints: Annotated[
+        bool, Field(description="also told when another endpoint fails, is disabled or has recovered")
+    ] = False
+    per_minute: Annotated[int, Field(ge=1, le=60_000, description="the most messages in a minute")] = 60
     enabled: bool = True
+
+
+class MessageType(StrEnum):
+    """What stands in a message as `type`."""
+
+    CREATED = "story.alert.created"
+    UPDATED = "story.alert.updated"
+    MERGED = "story.alert.merged"
+    RETRACTED = "story.alert.retracted"
+    DIGEST = "story.digest"
+    TEST = "webhook.test"
+    FAILING = "endpoint.failing"
+    DISABLED = "endpoint.disabled"
+    RECOVERED = "endpoint.recovered"
 
 
 class DeliveryStatus(StrEnum):
@@ -46,37 +181,55 @@ class DeliveryStatus(StrEnum):
 
 
 class Envelope(Model):
-    """A message frozen before its first attempt, so that every retry is the same bytes under the same id."""
+    """A message frozen before its first attempt, so that every retry is the same bytes under the same id.
+
+    `body` is as the channel sends it. `thin`: it has been cut down, for the receiver found it too large.
+    """
 
     webhook_id: str
     revision: int
-    type: AlertType
+    type: MessageType
     body: str
+    thin: bool = False
+    covers: Annotated[dict[str, int], Field(description="of a digest: story id → revision")] = Field(
+        default_factory=dict
+    )
 
 
 class Attempt(Model):
+    """One try. `seconds`: how long it took."""
+
     at: UtcDatetime
+    subject: str = ""
+    webhook_id: str = ""
     revision: int
+    type: MessageType = MessageType.CREATED
     outcome: str
     detail: str = ""
+    seconds: float = 0.0
+    next_at: UtcDatetime | None = None
 
 
 class Delivery(Model):
-    """One subscription's state with one story: the sent-log.
+    """One subscription's state with one subject: the sent-log.
 
+    `subject` is a story's id, or, for messages that tell of no single story, `digest`, `endpoint:<id>` or `test:<name>`.
     `envelope` is set from just before the first attempt until its message has arrived or is given up; each attempt,
     also one after a crash, sends it unchanged. Only when it was `refused`, which is to say certainly not accepted, may
     a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the story meanwhile.
+    `again` counts how often a person had what had arrived sent once more.
     """
 
     subscription_id: str
-    story_id: str
+    subject: str
     status: DeliveryStatus = DeliveryStatus.PENDING
     sent_revision: int = 0
     sent_at: UtcDatetime | None = None
+    sent_articles: Annotated[int, Field(description="of the story, when it was told last")] = 0
     failures: int = 0
     first_failed_at: UtcDatetime | None = None
     envelope: Envelope | None = None
     refused: bool = False
     retry_at: UtcDatetime | None = None
+    again: int = 0
     attempts: tuple[Attempt, ...] = ()

@@ -1,0 +1,56 @@
+"""How the receiving end of a subscription is doing: what delivering has learnt about it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.models.base import Model, UtcDatetime
+
+
+class EndpointStatus(StrEnum):
+    PENDING = "pending"  # it has not yet answered a test; nothing else is sent
+    ACTIVE = "active"
+    FAILING = "failing"  # the last attempts failed; others follow
+    OPEN = "open"  # too many failed in a row (a breaker that is open): one probe at a time, at growing gaps
+    DISABLED = "disabled"  # by the receiver, by a person, or for failing for days; everything is kept
+
+
+class EndpointState(Model):
+    """`reason` is the label of the last transition. Nothing but tests is sent before `resume_at`.
+
+    An outage lasts from the first failure of a run to the success after it: `down_since` to `recovered_at`, which is
+    earlier than `down_since` while it goes on.
+    """
+
+    status: EndpointStatus = EndpointStatus.ACTIVE
+    reason: str = "new"
+    changed_at: UtcDatetime | None = None
+    failures: Annotated[int, Field(description="in a row")] = 0
+    opened: Annotated[int, Field(description="how often in a row the breaker has opened")] = 0
+    down_since: UtcDatetime | None = None
+    recovered_at: UtcDatetime | None = None
+    resume_at: Annotated[UtcDatetime | None, Field(description="Retry-After, the open breaker, the next probe")] = None
+    probe_until: Annotated[UtcDatetime | None, Field(description="of a disabled one: then it is let be")] = None
+    probes_passed: Annotated[int, Field(description="of a disabled one, in a row")] = 0
+    warned: Annotated[int, Field(description="at how many percent of the way to being disabled")] = 0
+    last_success_at: UtcDatetime | None = None
+    last_failure_at: UtcDatetime | None = None
+    last_outcome: str = ""
+    last_detail: str = ""
+    notice: Annotated[int, Field(description="how often others were told of a change")] = 0
+    allowance_at: Annotated[
+        UtcDatetime | None, Field(description="when its allowance of messages a minute will be whole again")
+    ] = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether an outage goes on."""
+        return self.down_since is not None and (self.recovered_at is None or self.recovered_at < self.down_since)
+
+    def outage(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """The last one; until now if it goes on."""
+        if self.down_since is None:
+            return None
+        return self.down_since, now if self.is_down or self.recovered_at is None else self.recovered_at
