@@ -114,11 +114,9 @@ def _asset() -> "AppriseAsset":
 
 
 def _silence() -> None:
-    """Its log has addresses in it. Without a handler, warnings of a logger that is cut off go to standard error."""
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    """What it and its HTTP client log has addresses in it. Both have a handler that drops everything."""
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).propagate = False
 
 
 def _judged(result: "AppriseResult") -> Sent:
