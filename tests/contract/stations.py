@@ -207,14 +207,14 @@ class PostOffice:
 
 def authenticate(_server: SMTP, _session: Session, _mail: Mail, _mechanism: str, data: object) -> AuthResult:
     known = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
-    return AuthResult(success=known, handled=not known, message=None if known else f"535 5.7.8 not {data!r}")
+    return AuthResult(success=known, handled=False, message=None if known else f"535 5.7.8 not {data!r}")
 
 
 @asynccontextmanager
 async def post_office(
-    security: Security = Security.NONE, *, offers_starttls: bool = True
+    security: Security = Security.NONE, *, offers_starttls: bool = True, office: PostOffice | None = None
 ) -> AsyncIterator[tuple[PostOffice, int]]:
-    office, loop = PostOffice(), asyncio.get_running_loop()
+    office, loop = office or PostOffice(), asyncio.get_running_loop()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(CERTIFICATE)
 
