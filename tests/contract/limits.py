@@ -3,6 +3,8 @@
 import json
 import re
 from email import message_from_string, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
 from typing import Any
 
 Json = dict[str, Any]
@@ -95,4 +97,20 @@ def check_email(body: str) -> object:
         "auto-submitted", "content-type", "date", "from", "in-reply-to", "mime-version", "references", "subject", "to",
     ]  # fmt: skip
     assert [part.get_content_type() for part in message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    page = message.get_payload(1)
+    assert isinstance(page, EmailMessage)
+    Page().feed(page.get_content())
     return message
+
+
+class Page(HTMLParser):
+    """Nothing stands in it but what this channel writes there."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in {"html", "body", "h2", "h3", "p", "ul", "li", "a", "strong", "small"}
+        for name, value in attrs:
+            assert (name, value) == ("dir", "auto") or (tag, name) == ("a", "href")
+            assert name != "href" or (value or "").startswith(("https://", "http://"))
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)

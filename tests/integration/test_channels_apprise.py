@@ -69,6 +69,18 @@ async def test_title_body_and_kind_arrive_as_plain_text() -> None:
     assert not told.get("attachments")
 
 
+async def test_a_text_is_cut_to_what_the_service_takes() -> None:
+    """Mastodon: 500 characters, title and text together."""
+    async with serving() as server:
+        channel = sender(f"mastodon://token@{server.host}:{server.port}")
+        told = payload(summary="They have left. " * 60)
+        assert (await channel.send(sealed(channel.write(told)), [])).ok
+        (post,) = server.asked("/api/v1/statuses")
+    status = json.loads(post.body)["status"]
+    assert 450 < len(status) <= 500
+    assert status.startswith("Update: ")
+
+
 async def test_of_a_refusal_the_status_alone_is_told_and_its_end_is_open() -> None:
     async with serving() as server:
         server.answers(Answer(403, b"secret"))
