@@ -4,17 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.channels.telling import (
-    MAX_LEFT,
-    TRUNCATED_NOTE,
-    fitted,
-    http_url,
-    line,
-    plain,
-    telling,
-    units,
-    whole_lines,
-)
+from services.notifier.channels.cutting import MAX_LEFT, fitted, units, whole_lines
+from services.notifier.channels.telling import TRUNCATED_NOTE, http_url, line, plain, telling
 from shared.models.subscription import MessageType
 from tests.contract.payloads import article, payload, snapshot
 

@@ -15,8 +15,9 @@ from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING
 
 from services.notifier.channels.base import Payload, Sent
+from services.notifier.channels.cutting import fitted
 from services.notifier.channels.posting import compact
-from services.notifier.channels.telling import GOOD, fitted, plain, telling
+from services.notifier.channels.telling import GOOD, plain, telling
 from shared.errors import ConfigError
 from shared.models.subscription import AppriseChannel, Envelope
 

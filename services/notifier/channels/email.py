@@ -20,7 +20,8 @@ from html import escape
 import aiosmtplib
 
 from services.notifier.channels.base import Payload, Sent
-from services.notifier.channels.telling import Link, Passage, Telling, fitted, plain, telling
+from services.notifier.channels.cutting import fitted
+from services.notifier.channels.telling import Link, Passage, Telling, plain, telling
 from shared.errors import ConfigError
 from shared.models.subscription import EmailChannel, Envelope, Security
 
