@@ -92,7 +92,7 @@ def guarded_client(settings: Settings) -> GuardedClient:
             total_seconds=settings.delivery_total_seconds,
             max_bytes=MAX_ANSWER_BYTES,
             max_redirects=0,
-            truncate=True,
+            body_optional=True,
         ),
         allow=settings.allow_networks,
     )
