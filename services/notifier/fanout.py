@@ -13,6 +13,7 @@ from services.notifier.book import Endpoint
 from services.notifier.calendar import next_digest
 from services.notifier.ports import Alerts, Clock, Deliveries, DueEndpoints, Endpoints, Stories
 from services.notifier.route import refusal
+from services.notifier.subjects import ENDPOINT
 from shared import metrics
 from shared.logs import get_logger
 from shared.models.endpoint import EndpointNotice
@@ -23,7 +24,6 @@ from shared.store.patience import StoreUnavailable, patiently
 
 BATCH = 100
 WAIT_MILLISECONDS = 1000
-ENDPOINT_SUBJECT = "endpoint:"
 log = get_logger()
 
 # Subscription → subject → when.
@@ -75,7 +75,7 @@ class FanOut:
     def _notice(self, notice: EndpointNotice, wanted: Wanted) -> None:
         for each in self.book().values():
             if each.subscription.endpoints and each.subscription.id != notice.endpoint:
-                wanted[each.subscription.id][ENDPOINT_SUBJECT + notice.endpoint] = notice.at.timestamp()
+                wanted[each.subscription.id][ENDPOINT + notice.endpoint] = notice.at.timestamp()
 
     async def _alert(self, alert: Alert, wanted: Wanted) -> None:
         story = await self.stories.load(alert.story_id)

@@ -17,10 +17,9 @@ from services.notifier.calendar import next_digest
 from services.notifier.channels.base import Sent
 from services.notifier.conclude import Conclusion, Persistence, Tried, conclude
 from services.notifier.endpoint import Gate, Rules
-from services.notifier.fanout import ENDPOINT_SUBJECT
 from services.notifier.plan import Timing
 from services.notifier.ports import Clock, Deliveries, DueEndpoints, Endpoints, Stories
-from services.notifier.subjects import DIGEST, HANDSHAKE, TEST, Desk, Later, Prepared, Ready
+from services.notifier.subjects import DIGEST, ENDPOINT, HANDSHAKE, TEST, Desk, Later, Prepared, Ready
 from shared import metrics
 from shared.logs import get_logger
 from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order
@@ -216,7 +215,7 @@ class Lane:
         delivery = await self.stores.deliveries.load(self.id, subject)
         if subject.startswith(TEST):
             return self._desk().test(delivery, now)
-        name = subject.removeprefix(ENDPOINT_SUBJECT)
+        name = subject.removeprefix(ENDPOINT)
         other = await self.stores.endpoints.load(name)
         (waiting,) = await self.stores.endpoints.waiting([name])
         return self._desk().notice(delivery, other, waiting, now)

@@ -34,6 +34,14 @@ class Notifier:
 
     async def _deliver(self, stop: asyncio.Event) -> None:
         lanes: set[asyncio.Task[None]] = set()
+        try:
+            await self._claim(lanes, stop)
+            await asyncio.gather(*lanes, return_exceptions=True)
+        finally:
+            for lane in lanes:
+                lane.cancel()
+
+    async def _claim(self, lanes: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
         while not stop.is_set():
             free = self.pacing.concurrency - len(lanes)
             claim = partial(self.stores.due.claim, free, self.pacing.lease_seconds)
@@ -46,7 +54,6 @@ class Notifier:
                 await self._observe_oldest()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self.pacing.tick_seconds)
-        await asyncio.gather(*lanes, return_exceptions=True)
 
     async def _bring_up_to_date(self, lease: Lease, stop: asyncio.Event) -> None:
         try:

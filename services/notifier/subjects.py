@@ -25,6 +25,7 @@ from shared.models.story import Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope, MessageType, Subscription
 
 DIGEST = "digest"
+ENDPOINT = "endpoint:"
 TEST = "test:"
 HANDSHAKE = "test:handshake"
 # What was held longer ago is old in any case.

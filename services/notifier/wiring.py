@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 
 from services.notifier.book import Book, Senders
-from services.notifier.channels import CHANNELS
+from services.notifier.channels import CHANNELS, Means
 from services.notifier.conclude import Persistence
 from services.notifier.endpoint import Rules
 from services.notifier.fanout import FanOut
@@ -76,7 +76,8 @@ def notifier(settings: Settings, redis: Redis, sender: Senders, clock: Callable[
 
 
 def senders(settings: Settings, http: HttpPoster) -> Senders:
-    return lambda subscription: CHANNELS[subscription.channel.type](subscription.channel, http)
+    means = Means(http, settings.delivery_connect_seconds, settings.delivery_total_seconds)
+    return lambda subscription: CHANNELS[subscription.channel.type](subscription.channel, means)
 
 
 def _clock(clock: Callable[[], float] | None) -> Clock:
