@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from socket import create_connection
+from typing import cast
 
 import pytest
 
@@ -142,11 +143,11 @@ def test_a_digest_tells_each_of_its_stories_that_is_news(receiver: Running) -> N
 
 @pytest.mark.parametrize("kind", [MessageType.TEST, MessageType.FAILING, MessageType.DISABLED, MessageType.RECOVERED])
 def test_what_is_no_news_is_accepted_and_not_told(receiver: Running, kind: MessageType) -> None:
-    data = json.loads(body_of(told()))["data"] if kind is MessageType.TEST else {"endpoint": "desk"}
+    data = json.loads(body_of(told("Test")))["data"] if kind is MessageType.TEST else {"endpoint": "desk"}
     body = json.dumps({"type": kind, "data": data}).encode()
     assert receiver.post(body, signed(body)) == 204
     assert receiver.takes(told()) == 204
-    assert len(receiver.ended()) == 1
+    assert [line.split(" | ")[1] for line in receiver.ended()] == ["Troops leave the front"]
 
 
 BODY = body_of(told())
@@ -168,10 +169,11 @@ REFUSED: dict[str, Callable[[], tuple[bytes, Headers]]] = {
     "wrong key": lambda: (BODY, signed(BODY, NEXT_SECRET)),
     "other id": lambda: (BODY, but(id="msg_2")),
     "other time": lambda: (BODY, but(timestamp=str(int(time.time()) - 60))),
-    "no time": lambda: (BODY, but(timestamp="today")),
+    "no time": lambda: (BODY, signed_headers([SECRET], "msg_1", cast("int", "today"), BODY)),
     "empty time": lambda: (BODY, but(timestamp="")),
     "stale": lambda: (BODY, signed(BODY, ago=400)),
     "too new": lambda: (BODY, signed(BODY, ago=-400)),
+    "empty id": lambda: (BODY, signed(BODY, name="")),
     "without id": lambda: (BODY, but(id=None)),
     "without time": lambda: (BODY, but(timestamp=None)),
     "without signature": lambda: (BODY, but(signature=None)),
