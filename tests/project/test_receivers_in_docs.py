@@ -24,6 +24,7 @@ from shared.models.story import AlertType, KnownClaim, Story
 from shared.models.subscription import Delivery, MessageType
 from tests.factories import NOON, SECRET, article, claim, entry, make_id, revision, story
 from tests.node import NO_NODE, node_home
+from tests.servers import loopback_client
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/receive-webhooks.md").read_text(encoding="utf-8")
 BLOCKS: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
@@ -117,6 +118,16 @@ def receiver(receiver_command: Sequence[str | Path]) -> Iterator[Running]:
 def test_a_message_is_accepted_and_told_in_whatever_script_it_is(receiver: Running) -> None:
     assert receiver.takes(told("Солдати КНДР 🎖 북한군")) == 204
     assert receiver.ended() == ["new_story | Солдати КНДР 🎖 북한군 | revision 1"]
+
+
+async def test_what_the_guarded_client_posts_is_accepted(receiver: Running) -> None:
+    headers = signed(BODY) | {"Content-Type": "application/json"}
+    async with loopback_client(max_redirects=0) as http:
+        answer = await http.fetch(
+            f"http://127.0.0.1:{receiver.port}/alerts", method="POST", headers=headers, content=BODY
+        )
+    assert answer.status == 204
+    assert len(receiver.ended()) == 1
 
 
 def test_the_same_message_twice_is_told_once(receiver: Running) -> None:
