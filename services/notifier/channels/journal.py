@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.notifier.channels.base import Sent
+from services.notifier.channels.base import Payload, Sent
+from services.notifier.channels.posting import compact
 from shared.models.subscription import Envelope, JournalChannel
 
 TAIL_BYTES = 256 * 1024
@@ -16,7 +18,10 @@ TAIL_BYTES = 256 * 1024
 class JournalSender:
     channel: JournalChannel
 
-    async def send(self, envelope: Envelope) -> Sent:
+    def write(self, payload: Payload) -> str:
+        return compact(payload)
+
+    async def send(self, envelope: Envelope, secrets: Sequence[str]) -> Sent:
         try:
             await asyncio.to_thread(self._append, envelope)
         except OSError as error:
