@@ -17,12 +17,15 @@ from typing import cast
 import pytest
 
 from services.classifier.alerting import Reason
-from services.notifier import render
+from services.notifier.channels.posting import compact
+from services.notifier.channels.webhook import WebhookSender
 from services.notifier.plan import Send
+from services.notifier.render import Payload, Reader, digest_payload, endpoint_payload, sample_payload, story_payload
 from services.notifier.sign import SECRET_PREFIX, signed_headers
+from shared.models.endpoint import EndpointState
 from shared.models.story import AlertType, KnownClaim, Story
 from shared.models.subscription import Delivery, MessageType
-from tests.factories import NOON, SECRET, article, claim, entry, make_id, revision, story
+from tests.factories import NOON, SECRET, article, claim, entry, envelope, make_id, revision, story, webhook
 from tests.node import NO_NODE, node_home
 from tests.servers import loopback_client
 
@@ -31,8 +34,7 @@ BLOCKS: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTI
 NEXT_SECRET = SECRET_PREFIX + "dGhlLW5leHQtc2VjcmV0LWlzLTMyLWJ5dGVzLWxvbmc="
 MAX_BODY_BYTES = 64 * 1024
 PATIENCE = 20.0
-# What the page promises and the payload is about to have.
-PLANNED = frozenset({"data.relevance.evidence", "data.counts.new_articles"})
+UNTOLD = Delivery(subscription_id="desk", subject=make_id("story"))
 
 Headers = Mapping[str, str]
 
@@ -42,11 +44,19 @@ def told(title: str = "Troops leave the front", number: int = 1, name: str = "st
     return story(id=make_id(name), articles=(article(entry(title=title)),), revisions=(ring,))
 
 
+def payload_of(of: Story) -> Payload:
+    """The message about a story."""
+    ring = of.revisions[-1]
+    return story_payload(of, UNTOLD, Send(ring.type, ring.reason, ring.detail), NOON)
+
+
 def body_of(of: Story) -> bytes:
-    """The message about a story, as the notifier makes it."""
-    delivery = Delivery(subscription_id="desk", subject=of.id)
-    send = Send(AlertType.CREATED, of.revisions[-1].reason)
-    return render._fitting(of, delivery, send, NOON, of.told_in()).encode()
+    return written(payload_of(of))
+
+
+def written(payload: Payload) -> bytes:
+    """As the channel writes it."""
+    return compact(payload).encode()
 
 
 def signed(body: bytes, *secrets: str, name: str = "msg_1", ago: float = 0) -> dict[str, str]:
@@ -120,13 +130,13 @@ def test_a_message_is_accepted_and_told_in_whatever_script_it_is(receiver: Runni
     assert receiver.ended() == ["new_story | Солдати КНДР 🎖 북한군 | revision 1"]
 
 
-async def test_what_the_guarded_client_posts_is_accepted(receiver: Running) -> None:
-    headers = signed(BODY) | {"Content-Type": "application/json"}
+async def test_what_the_channel_sends_is_accepted(receiver: Running) -> None:
+    channel = webhook(f"http://127.0.0.1:{receiver.port}/alerts")
     async with loopback_client(max_redirects=0) as http:
-        answer = await http.fetch(
-            f"http://127.0.0.1:{receiver.port}/alerts", method="POST", headers=headers, content=BODY
-        )
-    assert answer.status == 204
+        sender = WebhookSender(channel, http)
+        body = sender.write(payload_of(told()))
+        sent = await sender.send(envelope(type=MessageType.CREATED, body=body), [NEXT_SECRET, SECRET])
+    assert sent.ok
     assert len(receiver.ended()) == 1
 
 
@@ -146,16 +156,25 @@ def test_of_a_story_only_what_is_higher_is_told(receiver: Running) -> None:
 
 def test_a_digest_tells_each_of_its_stories_that_is_news(receiver: Running) -> None:
     assert receiver.takes(told("Known")) == 204
-    stories = [json.loads(body_of(one))["data"] for one in (told("Known"), told("New", name="another"))]
-    digest = json.dumps({"type": MessageType.DIGEST, "data": {"schema": 1, "stories": stories}}).encode()
+    parts = [
+        (one, UNTOLD, Send(AlertType.CREATED, "new_story")) for one in (told("Known"), told("New", name="another"))
+    ]
+    payload, many = digest_payload("desk", parts, NOON, None)
+    assert many == 2
+    digest = written(payload)
     assert receiver.post(digest, signed(digest)) == 204
     assert [line.split(" | ")[1] for line in receiver.ended()] == ["Known", "New"]
 
 
-@pytest.mark.parametrize("kind", [MessageType.TEST, MessageType.FAILING, MessageType.DISABLED, MessageType.RECOVERED])
-def test_what_is_no_news_is_accepted_and_not_told(receiver: Running, kind: MessageType) -> None:
-    data = json.loads(body_of(told("Test")))["data"] if kind is MessageType.TEST else {"endpoint": "desk"}
-    body = json.dumps({"type": kind, "data": data}).encode()
+OTHERS = {
+    "test": sample_payload(told("Test"), NOON, Reader()),
+    "endpoint": endpoint_payload("other", MessageType.FAILING, EndpointState(), 3, NOON),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_news_is_accepted_and_not_told(receiver: Running, name: str) -> None:
+    body = written(OTHERS[name])
     assert receiver.post(body, signed(body)) == 204
     assert receiver.takes(told()) == 204
     assert [line.split(" | ")[1] for line in receiver.ended()] == ["Troops leave the front"]
@@ -254,17 +273,26 @@ def paths(value: object, under: str = "") -> Iterator[str]:
             yield from paths(part, under)
 
 
+def known(of: Story) -> Story:
+    held = {"entry_id": of.articles[0].entry_id, "sources": ("Example News",), "position": 0, "said_at": NOON}
+    return of.model_copy(update={"claims": (KnownClaim.model_validate(claim().model_dump() | held),)})
+
+
 def test_the_example_has_the_fields_that_a_message_has() -> None:
-    held = {"entry_id": entry().id, "sources": ("Example News",), "position": 0, "said_at": NOON}
-    rich = told().model_copy(update={"claims": (KnownClaim.model_validate(claim().model_dump() | held),)})
-    assert set(paths(json.loads(BLOCKS["json"]))) == set(paths(json.loads(body_of(rich)))) | PLANNED
+    assert set(paths(json.loads(BLOCKS["json"]))) == set(paths(payload_of(known(told()))))
 
 
-def test_every_field_type_and_reason_is_explained() -> None:
+def test_every_field_and_type_is_explained() -> None:
     explained = set(re.findall(r"`([^`\n]+)`", PAGE))
-    assert {path.rpartition(".")[2] for path in paths(json.loads(BLOCKS["json"]))} - {"data"} <= explained
-    assert {kind.value for kind in MessageType} <= explained
-    labels = re.search(r"^\| `reason`, .*$", PAGE, re.MULTILINE)
-    assert labels
-    named = set(re.findall(r"`(\w+)`", labels[0])) - {"reason", "reason_detail"}
-    assert named <= {reason.value for reason in Reason}
+    digest, _ = digest_payload("desk", [], NOON, None)
+    payloads = (payload_of(known(told())), digest, OTHERS["endpoint"])
+    names = {path.rpartition(".")[2] for payload in payloads for path in paths(payload)}
+    assert names | {kind.value for kind in MessageType} <= explained
+    assert set(paths(OTHERS["test"])) - set(paths(payload_of(told()))) == {"data.test"}
+    assert '`"test": true`' in PAGE
+
+
+def test_every_reason_that_is_named_is_one() -> None:
+    row = re.search(r"^\| `reason`, .*$", PAGE, re.MULTILINE)
+    assert row
+    assert set(re.findall(r"`(\w+)`", row[0])) - {"reason", "reason_detail"} <= {reason.value for reason in Reason}
