@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notifier.calendar import age, next_digest, quiet_periods, quiet_until
@@ -89,6 +89,7 @@ def rings(digest: Digest, before: datetime, wall: datetime) -> bool:
 
 
 @given(places(), QUIETS)
+@settings(deadline=None)
 def test_it_is_quiet_when_the_clock_on_the_wall_says_so(place: tuple[str, datetime], quiet: Quiet) -> None:
     zone, now = place
     minutes = list(clock(zone, now, 2000))
@@ -97,6 +98,7 @@ def test_it_is_quiet_when_the_clock_on_the_wall_says_so(place: tuple[str, dateti
 
 
 @given(places(), QUIETS)
+@settings(deadline=None)
 def test_the_quiet_ends_with_the_first_minute_that_is_not_quiet(place: tuple[str, datetime], quiet: Quiet) -> None:
     zone, now = place
     until = quiet_until(quiet, zone, now)
@@ -118,6 +120,7 @@ def test_the_end_of_the_quiet_never_comes_nearer_by_waiting(
 
 
 @given(places(), QUIETS, st.integers(0, 7000))
+@settings(deadline=None)
 def test_the_periods_of_quiet_are_the_minutes_in_which_it_was_quiet(
     place: tuple[str, datetime], quiet: Quiet, minutes: int
 ) -> None:
@@ -130,6 +133,7 @@ def test_the_periods_of_quiet_are_the_minutes_in_which_it_was_quiet(
 
 
 @given(places(), DIGESTS)
+@settings(deadline=None)
 def test_a_digest_comes_when_the_clock_on_the_wall_first_passes_one_of_its_times(
     place: tuple[str, datetime], digest: Digest
 ) -> None:
