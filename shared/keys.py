@@ -253,15 +253,64 @@ def alerts() -> str:
     return "alerts"
 
 
-# Deliveries.
+# Subscriptions, their endpoints, and deliveries.
+
+
+@_key("hash", "until removed", writer="cli, gateway", readers="notifier, gateway, cli")
+def subscriptions() -> str:
+    """Subscription id → the subscription with its secrets, JSON; those of subscriptions.yaml stand there alone."""
+    return "subscriptions"
+
+
+@_key("string", "for ever", writer="cli, gateway", readers="notifier")
+def subscriptions_version() -> str:
+    """How often they were changed: what notifiers look at."""
+    return "subscriptions:version"
+
+
+@_key("string", "for ever", writer="notifier", readers="notifier, cli")
+def signing(subscription_id: str) -> str:
+    """The secret that signs, and those before it that sign for a day on, JSON."""
+    return f"endpoint:{subscription_id}:signing"
+
+
+@_key("string", "for ever", writer="notifier, fenced by its lease", readers="notifier, gateway, cli")
+def endpoint(subscription_id: str) -> str:
+    """What delivering has learnt about the receiving end, JSON."""
+    return f"endpoint:{subscription_id}:state"
+
+
+@_key("zset", "a member: until it is up to date", writer="notifier, cli, gateway", readers="notifier, gateway, cli")
+def waiting(subscription_id: str) -> str:
+    """What the subscription may have to be told (story ids, `digest`, `endpoint:…`, `test:…`), by when."""
+    return f"endpoint:{subscription_id}:waiting"
+
+
+@_key("zset", "a member: while it is looked at", writer="notifier, fenced by its lease", readers="notifier")
+def under_way(subscription_id: str) -> str:
+    """What is being delivered just now; after a crash the next notifier takes it back."""
+    return f"endpoint:{subscription_id}:under-way"
+
+
+@_key("hash", "a field: until it is obeyed", writer="cli, gateway", readers="notifier")
+def orders(subscription_id: str) -> str:
+    """What a person has asked for: subject → `recover` or `redeliver`; of the endpoint as a whole, the empty subject →
+    `enable` or `disable`."""
+    return f"endpoint:{subscription_id}:orders"
+
+
+@_key("stream", "the newest 1,000", writer="notifier, fenced by its lease", readers="gateway, cli")
+def attempts(subscription_id: str) -> str:
+    """Every attempt, as it ended; the field `attempt` is JSON."""
+    return f"endpoint:{subscription_id}:attempts"
 
 
 @_key(
     "string", "TOCSIN_STORY_RETENTION_SECONDS", writer="notifier, fenced by its lease", readers="notifier, gateway, cli"
 )
-def delivery(subscription_id: str, story_id: str) -> str:
-    """How far the subscription has been brought with the story, JSON."""
-    return f"delivery:{subscription_id}:{story_id}"
+def delivery(subscription_id: str, subject: str) -> str:
+    """How far the subscription has been brought with the subject, JSON."""
+    return f"delivery:{subscription_id}:{subject}"
 
 
 # Hosts. `host`: as in a URL, in lower case, without its port.

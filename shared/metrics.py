@@ -28,6 +28,15 @@ TOPIC_PROBLEMS = Gauge(
 )
 STORY_DECISIONS = Counter("tocsin_story_decisions", "What became of relevant entries.", ["decision"])
 ALERTS = Counter("tocsin_alerts", "Revisions of stories written to the alerts stream.", ["type", "reason"])
+ALERTS_SUPPRESSED = Counter(
+    "tocsin_alerts_suppressed", "Stories that a subscription might have been told of and was not, by why.", ["cause"]
+)
+ENDPOINT_STATE = Gauge(
+    "tocsin_endpoint_state", "1 for the state that the endpoint is in, 0 for the others.", ["subscription", "state"]
+)
+ENDPOINT_TRANSITIONS = Counter(
+    "tocsin_endpoint_transitions", "Changes of endpoints' states, by what they became and why.", ["state", "reason"]
+)
 DELIVERY_ATTEMPTS = Counter(
     "tocsin_delivery_attempts", "Attempts to deliver, by how they ended.", ["subscription", "outcome"]
 )

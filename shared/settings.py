@@ -49,13 +49,13 @@ def _redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
-def _callback_url(url: str) -> str:
+def _public_url(url: str) -> str:
     if not url.startswith(("https://", "http://")) or any(mark in url for mark in "?# "):
         raise ValueError("an address that begins with https:// or http:// is needed, without ? and #")
     return url.rstrip("/")
 
 
-CallbackUrl = Annotated[str, AfterValidator(_callback_url)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Checks = Annotated[
     tuple[Annotated[float, Field(gt=0)], ...],
@@ -97,7 +97,10 @@ class Settings(BaseSettings):
     gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
     gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")
 
-    websub_callback_url: CallbackUrl | None = Field(
+    public_url: PublicUrl | None = Field(
+        None, description="where people reach the gateway, e.g. https://tocsin.example; for the links in messages"
+    )
+    websub_callback_url: PublicUrl | None = Field(
         None, description="the gateway's public address, e.g. https://tocsin.example; set: hubs are asked for pushes"
     )
 
@@ -185,9 +188,9 @@ class Settings(BaseSettings):
     alert_update_interval_seconds: Annotated[float, Field(ge=0)] = Field(
         600.0, description="the least seconds between two `updated` of a story to one subscription"
     )
-    delivery_concurrency: Count = Field(50, description="deliveries attempted at once by one notifier")
+    delivery_concurrency: Count = Field(200, description="endpoints that one notifier delivers to at once")
     delivery_lease_seconds: Seconds = Field(
-        60.0, description="how long a notifier owns a delivery that it has claimed; longer than an attempt takes"
+        30.0, description="how long a notifier owns an endpoint that it has claimed; longer than an attempt takes"
     )
     delivery_total_seconds: Seconds = Field(15.0, description="the most that an attempt may take")
     delivery_connect_seconds: Seconds = Field(5.0, description="the most that connecting may take")
@@ -195,7 +198,7 @@ class Settings(BaseSettings):
         86_400.0, description="how long after the first failure a delivery is given up"
     )
     delivery_retry_scale: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="a factor on every gap between attempts; below 1 in tests and the demo only"
+        1.0, description="a factor on every gap between attempts and probes; below 1 in tests and the demo only"
     )
 
     @classmethod

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from shared.models.entry import Entry
 from shared.models.feed import Feed, FeedState
 from shared.models.story import Alert, AlertType, Article, Decision, Revision, Story
-from shared.models.subscription import Delivery, Envelope, Subscription, WebhookChannel
+from shared.models.subscription import Delivery, Envelope, MessageType, Subscription, WebhookChannel
 from shared.models.topic import Claim, Classification, Evidence, TopicMatch
 
 NOON = datetime(2025, 2, 3, 12, tzinfo=UTC)
@@ -148,12 +148,12 @@ def subscription(**over: object) -> Subscription:
 
 
 def envelope(**over: object) -> Envelope:
-    fields: dict[str, object] = {"webhook_id": "msg_1", "revision": 1, "type": AlertType.CREATED, "body": "{}"}
+    fields: dict[str, object] = {"webhook_id": "msg_1", "revision": 1, "type": MessageType.CREATED, "body": "{}"}
     return Envelope.model_validate(fields | over)
 
 
 def delivery(**over: object) -> Delivery:
-    return Delivery.model_validate({"subscription_id": "desk", "story_id": make_id("story")} | over)
+    return Delivery.model_validate({"subscription_id": "desk", "subject": make_id("story")} | over)
 
 
 def entries(titles: Sequence[str], **over: object) -> list[Entry]:

@@ -29,6 +29,7 @@ FIRST_COMPARED, LAST_COMPARED = 12, 12
 # More than this are counted, not listed: a wire story of a thousand copies stays small.
 MOST_LISTED = 500
 SUMMARY = 400  # characters
+SHOWN_EVIDENCE = 8
 
 
 def story_id(topic: str, entry_id: str) -> str:
@@ -222,6 +223,7 @@ def _article(entry: Entry, match: TopicMatch, fingerprint: Fingerprint, assignme
         event_type=match.event_type,
         events=match.events,
         voices=fingerprint.classes,
+        evidence=match.evidence[:SHOWN_EVIDENCE],
         reply=match.reply,
         severity=match.severity,
         decision=assignment.decision,

@@ -16,7 +16,7 @@ from shared.runtime.status import StatusServer
 from shared.settings import Settings
 from shared.store.alerts import AlertStream
 from shared.store.connection import connect, connect_sync, readiness
-from shared.store.deliveries import DUE_DELIVERIES
+from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.stories import StoryReader
@@ -40,7 +40,7 @@ async def opened(redis_url: str) -> AsyncIterator[Gateway]:
                 feeds=FeedStore(redis, DueSet(redis, DUE_FEEDS)),
                 stories=StoryReader(redis),
                 alerts=AlertStream(redis),
-                deliveries=DueSet(redis, DUE_DELIVERIES),
+                deliveries=DueSet(redis, DUE_ENDPOINTS),
                 queue=JobQueue(sync_redis),
                 version=package_version(),
             )

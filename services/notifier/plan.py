@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.notifier.calendar import Period, age
+from shared.models.endpoint import Order
 from shared.models.story import AlertType, Revision, Status, Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope
 
@@ -26,11 +28,26 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Situation:
+    """What else bears on a subscription and a story.
+
+    `known`: it was told of a story that this one has taken over. `quiet_until`: the story must not ring before then.
+    `held`: when nothing could be sent, which makes nothing older. `order`: what a person has asked for.
+    """
+
+    known: bool = False
+    quiet_until: datetime | None = None
+    held: tuple[Period, ...] = ()
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
-    """Tell of the story's current revision, as this type."""
+    """Tell of the story's current revision, as this type. `detail`: all that is news, in words."""
 
     type: AlertType
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,55 +71,66 @@ class Nothing:
 Plan = Send | Wait | Nothing
 
 
-def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime, *, known: bool = False) -> Plan:
-    """Decide for one pair. A subscription that never got `created` is told of any revision as `created`; as
-    `merged` if it has `known` the story under the id of one that was merged into it."""
-    news = [revision for revision in story.revisions if revision.number > delivery.sent_revision]
-    if reason := _nothing(delivery, story, news, timing, now):
-        return Nothing(reason)
-    if delivery.sent_revision == 0 and known:
-        return Send(AlertType.MERGED, news[-1].reason)
-    if delivery.sent_revision == 0:
-        return _first(story, timing, now)
-    if not any(_urgent(revision) for revision in news):
-        quiet = _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
-        if quiet:
-            return quiet
-    return Send(news[-1].type, news[-1].reason)
-
-
-def _nothing(delivery: Delivery, story: Story, news: Sequence[Revision], timing: Timing, now: datetime) -> str | None:
-    """Why there is nothing to tell."""
-    if story.merged_into:
-        return "merged"
-    if not news:
-        return "up_to_date"
-    tried = delivery.attempts[-1].revision if delivery.attempts else 0
-    if delivery.status is DeliveryStatus.GAVE_UP and tried >= story.revision:
-        return "given_up"
-    return "too_old" if now - news[-1].at > timedelta(seconds=timing.max_age) else None
-
-
-def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime, *, known: bool = False) -> Plan | Again:
-    """As `plan`, for a pair that may have a message under way.
+def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime, situation: Situation) -> Plan | Again:
+    """As `plan`, for a subscription that may have a message about the story under way.
 
     That message goes first, for it may have arrived unheard of; one that was certainly refused makes way for news.
     """
     frozen = delivery.envelope
     if frozen is None or story.merged_into:
-        return plan(delivery, story, timing, now, known=known)
-    if delivery.retry_at and now < delivery.retry_at:
+        return plan(delivery, story, timing, now, situation)
+    if delivery.retry_at and now < delivery.retry_at and situation.order is None:
         return Wait(delivery.retry_at, "retry")
+    if situation.quiet_until:
+        return Wait(situation.quiet_until, "quiet_hours")
     superseded = delivery.refused and story.revision > frozen.revision
-    return plan(delivery, story, timing, now, known=known) if superseded else Again(frozen)
+    return plan(delivery, story, timing, now, situation) if superseded else Again(frozen)
 
 
-def _first(story: Story, timing: Timing, now: datetime) -> Plan:
+def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime, situation: Situation = Situation()) -> Plan:
+    """Decide for one pair. A subscription that never got `created` is told of any revision as `created`; as `merged` if
+    it has known the story under the id of one that was merged into it."""
+    news = [revision for revision in story.revisions if revision.number > delivery.sent_revision]
+    if not news and situation.order is Order.REDELIVER and story.revisions:
+        return _told(story.revisions[-1].type, story.revisions[-1:])
+    if reason := _nothing(delivery, story, news, timing, now, situation):
+        return Nothing(reason)
+    if situation.quiet_until:
+        return Wait(situation.quiet_until, "quiet_hours")
+    if delivery.sent_revision == 0:
+        return _told(AlertType.MERGED, news) if situation.known else _first(story, news, timing, now)
+    urgent = any(_urgent(revision) for revision in news)
+    pause = None if urgent else _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
+    return pause or _told(news[-1].type, news)
+
+
+def _nothing(
+    delivery: Delivery, story: Story, news: Sequence[Revision], timing: Timing, now: datetime, situation: Situation
+) -> str | None:
+    """Why there is nothing to tell."""
+    if story.merged_into:
+        return "merged"
+    if not news:
+        return "up_to_date"
+    if situation.order is not None:
+        return None
+    tried = delivery.attempts[-1].revision if delivery.attempts else 0
+    if delivery.status is DeliveryStatus.GAVE_UP and tried >= story.revision:
+        return "given_up"
+    return "too_old" if age(news[-1].at, now, situation.held) > timedelta(seconds=timing.max_age) else None
+
+
+def _first(story: Story, news: Sequence[Revision], timing: Timing, now: datetime) -> Plan:
     """Who never got `created` is told of any revision as `created`, but not of what nobody stands by any more."""
     if story.status is Status.RETRACTED:
         return Nothing("retracted")
     hold = _after(story.revisions[0].at, timing.hold, now, "hold")
-    return hold or Send(AlertType.CREATED, story.revisions[-1].reason)
+    return hold or _told(AlertType.CREATED, news)
+
+
+def _told(type_: AlertType, news: Sequence[Revision]) -> Send:
+    """Of several revisions the last gives the reason; what each of them changed is told."""
+    return Send(type_, news[-1].reason, "; ".join(dict.fromkeys(revision.detail for revision in news)))
 
 
 def _urgent(revision: Revision) -> bool:

@@ -1,20 +1,23 @@
-"""The message (pure): a full snapshot of the story, thin enough to be read on a phone."""
+"""The messages (pure): of a story a full snapshot, thin enough to be read on a phone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
 from services.notifier.plan import Send
+from shared.models.endpoint import EndpointState
 from shared.models.story import Article, KnownClaim, Story
-from shared.models.subscription import Delivery, Envelope
+from shared.models.subscription import Delivery, MessageType
 
 SCHEMA = 1
 MAX_BODY_BYTES = 16 * 1024
 MAX_URL_BYTES = 2000
 URL_FIELDS = ("url", "article")
 MAX_MERGED = 50
+
+Payload = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +31,112 @@ class Size:
 
 # The last fits whatever stands in a story, even if each of its characters must be escaped.
 SIZES = (Size(5, 12, 600), Size(2, 4, 300), Size(0, 0, 100))
+# In a digest, where a story is one of many.
+BRIEF = Size(1, 3, 200)
 
 
-def webhook_id(subscription_id: str, story_id: str, revision: int) -> str:
-    """Derived, so that a delivery that runs twice cannot mint a second id."""
-    return "msg_" + sha256(f"{subscription_id}|{story_id}|{revision}".encode()).hexdigest()[:26]
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom it is written. `languages`: the first is the dearest. `base_url`: where the gateway is."""
+
+    languages: Sequence[str] = ()
+    base_url: str | None = None
 
 
-def render(story: Story, delivery: Delivery, send: Send, now: datetime, languages: Sequence[str] = ()) -> Envelope:
-    """Freeze the message of this story's current revision for this subscription.
-
-    `languages`: in which it wants to read the story, if it is told in one of them; the first is the dearest.
-    """
-    return Envelope(
-        webhook_id=webhook_id(delivery.subscription_id, story.id, story.revision),
-        revision=story.revision,
-        type=send.type,
-        body=_fitting(story, delivery, send, now, story.told_in(languages)),
-    )
+def webhook_id(subscription_id: str, subject: str, revision: int, *, again: int = 0, thin: bool = False) -> str:
+    """Derived, so that a delivery that runs twice cannot mint a second id; other bytes have another id."""
+    parts = [subscription_id, subject, str(revision), *([f"again {again}"] if again else []), *(["thin"] * thin)]
+    return "msg_" + sha256("|".join(parts).encode()).hexdigest()[:26]
 
 
-def _fitting(story: Story, delivery: Delivery, send: Send, now: datetime, best: Article) -> str:
-    """The fullest snapshot that fits."""
-    for size in SIZES:
-        data = _clipped(_snapshot(story, delivery, send, size, best), size.text)
-        payload = {"type": f"story.alert.{send.type.value}", "timestamp": now.isoformat(), "data": data}
-        body = _json(payload)
-        if len(body.encode()) <= MAX_BODY_BYTES:
+def story_payload(story: Story, delivery: Delivery, send: Send, now: datetime, reader: Reader = Reader()) -> Payload:
+    """The fullest snapshot that fits; after a receiver found it too large, the thinnest."""
+    sizes = SIZES[-1:] if delivery.thin else SIZES
+    for size in sizes:
+        data = _clipped(_snapshot(story, delivery, send, size, reader), size.text)
+        payload = _message(MessageType(f"story.alert.{send.type.value}"), now, data)
+        if fits(payload):
             break
-    return body
+    return payload
+
+
+def digest_payload(
+    subscription_id: str,
+    parts: Sequence[tuple[Story, Delivery, Send]],
+    now: datetime,
+    since: datetime | None,
+    reader: Reader = Reader(),
+) -> tuple[Payload, int]:
+    """What fits into one message, the gravest stories first; and how many of `parts`, from the first, that are."""
+    told, payload = 0, _digest(subscription_id, [], now, since, truncated=True)
+    snapshots: list[object] = []
+    for story, delivery, send in parts:
+        snapshots.append(_clipped(_snapshot(story, delivery, send, BRIEF, reader), BRIEF.text))
+        longer = _digest(subscription_id, snapshots, now, since, truncated=told + 1 < len(parts))
+        if told and not fits(longer):
+            break
+        told, payload = told + 1, longer
+    return payload, told
+
+
+def gravest_first(parts: Iterable[tuple[Story, Delivery, Send]]) -> list[tuple[Story, Delivery, Send]]:
+    return sorted(parts, key=lambda part: (-part[0].severity.rank, -part[0].score, part[0].id))
+
+
+def sample_payload(story: Story, now: datetime, reader: Reader) -> Payload:
+    """As a story's own, but for the type and a mark."""
+    revision = story.revisions[-1]
+    send = Send(revision.type, revision.reason, revision.detail)
+    nobody = Delivery(subscription_id="", subject=story.id)
+    data = _clipped(_snapshot(story, nobody, send, SIZES[0], reader), SIZES[0].text)
+    return _message(MessageType.TEST, now, {**_mapping(data), "test": True})
+
+
+def endpoint_payload(
+    subscription_id: str,
+    type_: MessageType,
+    state: EndpointState,
+    waiting: int,
+    now: datetime,
+) -> Payload:
+    """How another endpoint is doing; never where it is."""
+    data: Payload = {
+        "schema": SCHEMA,
+        "endpoint": subscription_id,
+        "status": state.status.value,
+        "reason": state.reason,
+        "detail": _clipped(state.last_detail, SIZES[-1].text),
+        "since": _iso(state.down_since),
+        "failures": state.failures,
+        "waiting": waiting,
+        "last_outcome": state.last_outcome,
+    }
+    return _message(type_, now, data)
+
+
+def fits(payload: Mapping[str, object]) -> bool:
+    return len(_json(payload).encode()) <= MAX_BODY_BYTES
+
+
+def _digest(
+    subscription_id: str, snapshots: Sequence[object], now: datetime, since: datetime | None, *, truncated: bool
+) -> Payload:
+    data: Payload = {
+        "schema": SCHEMA,
+        "subscription": subscription_id,
+        "since": _iso(since),
+        "stories": list(snapshots),
+        "stories_truncated": truncated,
+    }
+    return _message(MessageType.DIGEST, now, data)
+
+
+def _message(type_: MessageType, now: datetime, data: object) -> Payload:
+    return {"type": type_.value, "timestamp": now.isoformat(), "data": data}
+
+
+def _mapping(value: object) -> Payload:
+    return value if isinstance(value, dict) else {}
 
 
 def _clipped(value: object, most: int) -> object:
@@ -78,8 +158,8 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size, best: Article) -> dict[str, object]:
-    revision = story.revisions[-1]
+def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size, reader: Reader) -> Payload:
+    best = story.told_in(reader.languages)
     return {
         "schema": SCHEMA,
         "topic": story.topic,
@@ -90,14 +170,19 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size, best: Ar
         "severity": story.severity.value,
         "tier": story.tier.value,
         "reason": send.reason,
-        "reason_detail": revision.detail,
+        "reason_detail": send.detail,
         "title": best.title,
         "summary": best.summary,
         "language": best.language,
-        "relevance": {"score": story.score, "threshold": story.threshold, "topic_version": story.topic_version},
+        "relevance": {
+            "score": story.score,
+            "threshold": story.threshold,
+            "topic_version": story.topic_version,
+            "evidence": list(dict.fromkeys(found.text for found in best.evidence)),
+        },
         "event_type": story.event_type,
         "claims": [_claim(claim, story) for claim in story.said[: size.claims]],
-        "counts": _counts(story),
+        "counts": _counts(story, delivery.sent_articles),
         "times": {
             "first_published": _iso(min((a.moment for a in story.articles), default=None)),
             "first_seen": _iso(story.first_seen_at),
@@ -108,18 +193,29 @@ def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size, best: Ar
         "articles": [_article(article) for article in story.articles[: size.articles]],
         "articles_truncated": len(story.articles) > size.articles,
         "merged_story_ids": list(story.merged_from[-MAX_MERGED:]),
-        "links": {"story": f"/v1/stories/{story.id}"},
+        "links": _links(story, reader.base_url),
     }
 
 
-def _counts(story: Story) -> dict[str, int]:
+def _links(story: Story, base_url: str | None) -> dict[str, str]:
+    """Paths only, if nobody has told where the gateway is."""
+    return {"story": f"{base_url or ''}/stories/{story.id}", "api": f"{base_url or ''}/v1/stories/{story.id}"}
+
+
+def _counts(story: Story, told_before: int) -> dict[str, int]:
+    many = articles_of(story)
     return {
-        "articles": len(story.articles) + story.unlisted,
+        "articles": many,
+        "new_articles": max(0, many - told_before),
         "sources": len(story.sources),
         "independent_sources": story.independent_sources,
         "languages": len(story.languages),
         "suppressed_duplicates": len(story.articles) - len(story.standing) + story.unlisted,
     }
+
+
+def articles_of(story: Story) -> int:
+    return len(story.articles) + story.unlisted
 
 
 def _claim(claim: KnownClaim, story: Story) -> dict[str, object]:

@@ -12,6 +12,9 @@ def refusal(subscription: Subscription, story: Story) -> str | None:
         "topic": bool(subscription.topics) and story.topic not in subscription.topics,
         "language": bool(subscription.languages) and not story.languages & {*subscription.languages},
         "severity": story.severity.rank < subscription.min_severity.rank,
+        "event_type": bool(subscription.event_types) and story.event_type not in subscription.event_types,
+        "source": bool(subscription.sources) and not story.sources & {*subscription.sources},
+        "independent_sources": story.independent_sources < subscription.min_independent_sources,
         "score": story.score < subscription.min_score,
         "tier": story.tier not in subscription.tiers,
     }

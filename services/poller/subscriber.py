@@ -25,7 +25,7 @@ TICK_SECONDS = 1.0
 AT_ONCE = 8  # most feeds share a few hubs: enough for thousands of renewals an hour, and no burden
 LEASE_SECONDS = 120.0  # longer than MAX_HOPS + 1 requests at their limits
 MAX_HOPS = 3
-LIMITS = Limits(total_seconds=20, max_bytes=4096, max_redirects=0, truncate=True)
+LIMITS = Limits(total_seconds=20, max_bytes=4096, max_redirects=0, body_optional=True)
 log = get_logger()
 
 

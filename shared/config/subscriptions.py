@@ -1,17 +1,20 @@
 """`subscriptions.yaml`: who is told, and how. Secrets may be kept elsewhere and are fetched here, once."""
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from shared.config.document import Document, find, read_document, validate
+from shared.config.document import Document, find, load_document, read_document, validate
 from shared.errors import ConfigError
 from shared.models.base import Model
-from shared.models.subscription import Subscription, WebhookChannel
+from shared.models.subscription import Subscription
 
 SECRET_BYTES = range(24, 65)  # the Standard Webhooks specification, "Signature scheme"
+ELSEWHERE = "or `env:NAME` or `file:PATH` of such a one"
 WHSEC_FORM = (
     "allowed: `whsec_` and 24 to 64 bytes in base64, or `env:NAME` or `file:PATH` of such a one;"
     ' make one with: echo "whsec_$(openssl rand -base64 32)"'
@@ -35,16 +38,41 @@ def load_subscriptions(path: Path, env: Mapping[str, str]) -> tuple[Subscription
     resolved = []
     for index, subscription in enumerate(subscriptions):
         try:
-            resolved.append(_resolve(subscription, env))
-        except _SecretError as error:
-            problems.append(document.problem(("subscriptions", index, "channel", "secret"), str(error)))
+            resolved.append(resolved_secrets(subscription, env))
+        except SecretProblem as problem:
+            problems.append(document.problem(("subscriptions", index, "channel", problem.field), str(problem)))
     if problems:
         raise ConfigError(*problems)
     return tuple(resolved)
 
 
-class _SecretError(Exception):
-    """Why a secret cannot be used."""
+def written_subscriptions(path: Path) -> tuple[Subscription, ...]:
+    """With secrets as they are written there, which may be `env:NAME` or `file:PATH`."""
+    return load_document(path, SubscriptionsFile).subscriptions
+
+
+def secret_files(path: Path) -> list[Path]:
+    """The files that hold secrets of this one's subscriptions; none if it cannot be read."""
+    try:
+        subscriptions = written_subscriptions(path)
+    except ConfigError:
+        return []
+    written = (secret.get_secret_value() for each in subscriptions for _, secret in _secrets(each))
+    return [Path(text.removeprefix("file:")) for text in written if text.startswith("file:")]
+
+
+def resolved_secrets(subscription: Subscription, env: Mapping[str, str]) -> Subscription:
+    """With every secret in its place. Raises SecretProblem."""
+    found = {name: SecretStr(_resolved(subscription, name, secret, env)) for name, secret in _secrets(subscription)}
+    return subscription.model_copy(update={"channel": subscription.channel.model_copy(update=found)})
+
+
+class SecretProblem(Exception):
+    """Why the secret in this field of the channel cannot be used."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
 
 
 def _duplicates(document: Document, subscriptions: tuple[Subscription, ...]) -> Iterator[str]:
@@ -57,25 +85,49 @@ def _duplicates(document: Document, subscriptions: tuple[Subscription, ...]) -> 
             yield document.problem(("subscriptions", index, "id"), text)
 
 
-def _resolve(subscription: Subscription, env: Mapping[str, str]) -> Subscription:
-    channel = subscription.channel
-    if not isinstance(channel, WebhookChannel):
-        return subscription
-    secret = SecretStr(_secret(channel.secret.get_secret_value(), env))
-    return subscription.model_copy(update={"channel": channel.model_copy(update={"secret": secret})})
+def _secrets(subscription: Subscription) -> Iterator[tuple[str, SecretStr]]:
+    """Field → secret, of the channel."""
+    yield from ((name, value) for name, value in subscription.channel if isinstance(value, SecretStr))
 
 
-def _secret(written: str, env: Mapping[str, str]) -> str:
-    kind, _, rest = written.partition(":")
-    if kind == "env":
-        secret, origin = _from_env(rest, env), f"the value of the environment variable {rest}"
-    elif kind == "file":
-        secret, origin = _from_file(Path(rest)), f"the content of {rest}"
-    else:
-        secret, origin = written, "it"
-    if not is_webhook_secret(secret):
-        raise _SecretError(f"{origin} is not a webhook secret; {WHSEC_FORM}")
-    return secret
+def _resolved(subscription: Subscription, field: str, secret: SecretStr, env: Mapping[str, str]) -> str:
+    form = _form(subscription, field)
+    kind, _, rest = secret.get_secret_value().partition(":")
+    try:
+        if kind == "env":
+            text, origin = _from_env(rest, env), f"the value of the environment variable {rest}"
+        elif kind == "file":
+            text, origin = _from_file(Path(rest)), f"the content of {rest}"
+        else:
+            text, origin = secret.get_secret_value(), "it"
+    except _NotToBeHad as error:
+        raise SecretProblem(field, f"{error}; {form.allowed}") from None
+    if not form.fits(text):
+        raise SecretProblem(field, f"{origin} is not {form.name}; {form.allowed}")
+    return text
+
+
+class _Form(NamedTuple):
+    name: str
+    allowed: str
+    fits: Callable[[str], bool]
+
+
+def _form(subscription: Subscription, field: str) -> _Form:
+    if field == "secret":
+        return _Form("a webhook secret", WHSEC_FORM, is_webhook_secret)
+    if subscription.channel.type in ("slack", "discord"):
+        return _Form("an https:// address", f"allowed: an https:// address, {ELSEWHERE}", _is_address)
+    return _Form("text", f"allowed: text, {ELSEWHERE}", bool)
+
+
+def _is_address(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and not any(mark.isspace() for mark in text)
+
+
+class _NotToBeHad(Exception):
+    """Why a secret that is kept elsewhere is missing."""
 
 
 def is_webhook_secret(text: str) -> bool:
@@ -90,7 +142,7 @@ def is_webhook_secret(text: str) -> bool:
 
 def _from_env(name: str, env: Mapping[str, str]) -> str:
     if not env.get(name):
-        raise _SecretError(f"the environment variable {name} is not set; {WHSEC_FORM}")
+        raise _NotToBeHad(f"the environment variable {name} is not set")
     return env[name].strip()
 
 
@@ -99,4 +151,4 @@ def _from_file(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(4096).decode("ascii", "replace").strip()
     except OSError as error:
-        raise _SecretError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; {WHSEC_FORM}") from None
+        raise _NotToBeHad(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None

@@ -36,6 +36,7 @@ class Limits:
 
     `read_seconds`: between two pieces of an answer; `total_seconds`: all together, redirects and body included.
     `max_bytes`: of the decoded body; `truncate`: stop there and return what there is, instead of raising TooLarge.
+    `body_optional`: once its headers are here an answer stands, with as much of its body as came, whatever ends that.
     """
 
     connect_seconds: float = 5
@@ -44,6 +45,7 @@ class Limits:
     max_bytes: int = 15 * 1024 * 1024
     max_redirects: int = 5
     truncate: bool = False
+    body_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class _Request:
     headers: dict[str, str]
     content: bytes | None
     limits: Limits
+    redirects: tuple[Redirect, ...] = ()
 
     def for_transport(self) -> httpx.Request:
         timeout = {"connect": self.limits.connect_seconds, "read": self.limits.read_seconds}
@@ -84,6 +87,21 @@ class _Request:
         if self.method not in {"GET", "HEAD"} or not self.limits.max_redirects:
             return None
         return redirect_target(self.url, status, headers)
+
+    def redirected(self, status: int, target: httpx.URL) -> "_Request":
+        hops = (*self.redirects, Redirect(status, str(target)))
+        return replace(self, url=target, headers=headers_for(target, self.url, self.headers), redirects=hops)
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """How much of the answer is here. `head`: all but its body."""
+
+    head: Response | None = None
+    body: BoundedBody | None = None
+
+    def so_far(self) -> Response | None:
+        return self.head and replace(self.head, body=self.body.kept if self.body else b"")
 
 
 class GuardedClient:
@@ -144,35 +162,46 @@ class GuardedClient:
         target = _checked_url(url)
         sent = self._headers | {name.lower(): value for name, value in (headers or {}).items()}
         request = _Request(target, method.upper(), sent, content, limits)
+        arrival = _Arrival()
         try:
-            async with asyncio.timeout(limits.total_seconds):
-                return await self._follow(request)
-        except TimeoutError as error:
-            raise Timeout(f"{target.host}: no complete answer within {limits.total_seconds:g} s") from error
+            return await self._in_time(request, arrival)
+        except FetchError:
+            answer = arrival.so_far() if limits.body_optional else None
+            if answer is None:
+                raise
+            return answer
 
-    async def _follow(self, request: _Request) -> Response:
-        hops = list[Redirect]()
+    async def _in_time(self, request: _Request, arrival: _Arrival) -> Response:
+        seconds = request.limits.total_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._follow(request, arrival)
+        except TimeoutError as error:
+            raise Timeout(f"{request.url.host}: no complete answer within {seconds:g} s") from error
+
+    async def _follow(self, request: _Request, arrival: _Arrival) -> Response:
         while True:
-            response = await self._exchange(request)
+            response = await self._exchange(request, arrival)
             target = request.target(response.status, response.headers)
             if target is None:
-                return replace(response, redirects=tuple(hops))
+                return response
             # A page that leads to itself is a passing fault more often than a loop, so the hops alone are counted.
-            if len(hops) == request.limits.max_redirects:
-                raise TooManyRedirects(f"{request.url.host}: more than {len(hops)} redirects")
-            hops.append(Redirect(response.status, str(target)))
-            request = replace(request, url=target, headers=headers_for(target, request.url, request.headers))
+            if len(request.redirects) == request.limits.max_redirects:
+                raise TooManyRedirects(f"{request.url.host}: more than {len(request.redirects)} redirects")
+            request = request.redirected(response.status, target)
 
-    async def _exchange(self, request: _Request) -> Response:
+    async def _exchange(self, request: _Request, arrival: _Arrival) -> Response:
         """One hop. The body of a redirect that is to be followed stays unread."""
         try:
             answer = await self._transport.handle_async_request(request.for_transport())
             async with aclosing(answer):
                 headers = _sendable(answer.headers)
-                leads_on = request.target(answer.status_code, headers) is not None
-                unread = leads_on or answer.status_code in _NO_BODY
-                body = b"" if unread else await _read(answer, request.limits)
-                return Response(answer.status_code, headers, body, str(request.url))
+                head = Response(answer.status_code, headers, b"", str(request.url), request.redirects)
+                if request.target(head.status, headers) is not None:
+                    return head
+                arrival.head = head
+                unread = head.status in _NO_BODY
+                return head if unread else replace(head, body=await _read(answer, request.limits, arrival))
         except (FetchError, httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
             raise classified(error, request.url.host) from error
 
@@ -194,8 +223,9 @@ def _sendable(headers: httpx.Headers) -> dict[str, str]:
     return {name: value for name, value in headers.items() if not _CONTROL.search(value)}
 
 
-async def _read(answer: httpx.Response, limits: Limits) -> bytes:
+async def _read(answer: httpx.Response, limits: Limits, arrival: _Arrival) -> bytes:
     body = BoundedBody(answer.headers.get("content-encoding", ""), limits.max_bytes, truncate=limits.truncate)
+    arrival.body = body
     async for chunk in answer.aiter_raw():
         if not body.feed(chunk):
             break

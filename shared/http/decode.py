@@ -53,11 +53,16 @@ class BoundedBody:
         if len(piece) > room:
             raise TooLarge(f"the body is larger than {self._max_bytes} bytes")
 
+    @property
+    def kept(self) -> bytes:
+        """As much as has been decoded."""
+        return self._kept.getvalue()
+
     def finish(self) -> bytes:
         """The decoded body. Raises BadEncoding if a coding stopped in the middle."""
         if not self._cut and not all(stage.complete for stage in self._stages):
             raise BadEncoding("the compressed body stops in the middle")
-        return self._kept.getvalue()
+        return self.kept
 
 
 class _Coding(Protocol):

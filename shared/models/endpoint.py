@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.models.base import Model, UtcDatetime
+from shared.models.subscription import MessageType
 
 
 class EndpointStatus(StrEnum):
@@ -18,28 +19,34 @@ class EndpointStatus(StrEnum):
 
 
 class EndpointState(Model):
-    """`reason` is the label of the last transition. Nothing but tests is sent before `resume_at`.
+    """`reason` is the label of the last transition. Before `throttled_until` and `resume_at` only tests are sent.
 
-    An outage lasts from the first failure of a run to the success after it: `down_since` to `recovered_at`, which is
-    earlier than `down_since` while it goes on.
+    An outage lasts from the first failure of a run, or from being disabled, to the success that proves its end:
+    `down_since` to `recovered_at`, which is None while it goes on.
     """
 
     status: EndpointStatus = EndpointStatus.ACTIVE
     reason: str = "new"
     changed_at: UtcDatetime | None = None
+    enabled_at: Annotated[UtcDatetime | None, Field(description="by a person, the last time")] = None
     failures: Annotated[int, Field(description="in a row")] = 0
+    failing_since: Annotated[UtcDatetime | None, Field(description="the first of the last failures in a row")] = None
     opened: Annotated[int, Field(description="how often in a row the breaker has opened")] = 0
     down_since: UtcDatetime | None = None
     recovered_at: UtcDatetime | None = None
-    resume_at: Annotated[UtcDatetime | None, Field(description="Retry-After, the open breaker, the next probe")] = None
-    probe_until: Annotated[UtcDatetime | None, Field(description="of a disabled one: then it is let be")] = None
+    throttled_until: Annotated[UtcDatetime | None, Field(description="as the receiver asked with Retry-After")] = None
+    resume_at: Annotated[UtcDatetime | None, Field(description="when an open or disabled one is probed")] = None
+    probe_until: Annotated[
+        UtcDatetime | None, Field(description="of a disabled one that may recover by itself; None: only by a person")
+    ] = None
     probes_passed: Annotated[int, Field(description="of a disabled one, in a row")] = 0
     warned: Annotated[int, Field(description="at how many percent of the way to being disabled")] = 0
     last_success_at: UtcDatetime | None = None
-    last_failure_at: UtcDatetime | None = None
+    last_failure_at: Annotated[UtcDatetime | None, Field(description="the last attempt without success")] = None
     last_outcome: str = ""
     last_detail: str = ""
     notice: Annotated[int, Field(description="how often others were told of a change")] = 0
+    notice_type: Annotated[MessageType | None, Field(description="what they were told last")] = None
     allowance_at: Annotated[
         UtcDatetime | None, Field(description="when its allowance of messages a minute will be whole again")
     ] = None
@@ -47,10 +54,25 @@ class EndpointState(Model):
     @property
     def is_down(self) -> bool:
         """Whether an outage goes on."""
-        return self.down_since is not None and (self.recovered_at is None or self.recovered_at < self.down_since)
+        return self.down_since is not None and self.recovered_at is None
 
     def outage(self, now: datetime) -> tuple[datetime, datetime] | None:
         """The last one; until now if it goes on."""
-        if self.down_since is None:
-            return None
-        return self.down_since, now if self.is_down or self.recovered_at is None else self.recovered_at
+        return None if self.down_since is None else (self.down_since, self.recovered_at or now)
+
+
+class Order(StrEnum):
+    """What a person has asked for."""
+
+    RECOVER = "recover"  # tell it after all, though it was given up or is old
+    REDELIVER = "redeliver"  # tell it once more
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+
+class EndpointNotice(Model):
+    """The record in the alerts stream that an endpoint's state has changed in a way that others want to know of."""
+
+    endpoint: str
+    notice: int
+    at: UtcDatetime

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.models.base import Model, UtcDatetime
-from shared.models.topic import Claim, Reply, Severity, Tier
+from shared.models.topic import Claim, Evidence, Reply, Severity, Tier
 
 FIGURE_TOLERANCE = 0.05
 MILESTONES = (2, 3, 4, 5, 10, 25)  # independent sources
@@ -87,6 +87,7 @@ class Article(Model):
     event_type: str | None = None
     events: Annotated[tuple[str, ...], Field(description="every event type that title and lead name")] = ()
     voices: Annotated[tuple[str, ...], Field(description="who says so in title and lead, by class")] = ()
+    evidence: Annotated[tuple[Evidence, ...], Field(description="what in it counted for the topic, the first few")] = ()
     reply: Annotated[Reply | None, Field(description="how it answers what somebody said before")] = None
     severity: Severity = Severity.LOW
     decision: Decision

@@ -1,5 +1,6 @@
 """Who wants which alerts, over which channel, and how far each has been brought."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -213,11 +214,11 @@ class Attempt(Model):
 class Delivery(Model):
     """One subscription's state with one subject: the sent-log.
 
-    `subject` is a story's id, or, for messages that tell of no single story, `digest`, `endpoint:<id>` or `test:<name>`.
+    `subject` is a story's id, or, of what tells of no single story, `digest`, `endpoint:<id>` or `test:<name>`.
     `envelope` is set from just before the first attempt until its message has arrived or is given up; each attempt,
     also one after a crash, sends it unchanged. Only when it was `refused`, which is to say certainly not accepted, may
     a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the story meanwhile.
-    `again` counts how often a person had what had arrived sent once more.
+    `again` counts how often a person had what had arrived sent once more. `thin`: only a short message is taken.
     """
 
     subscription_id: str
@@ -232,4 +233,22 @@ class Delivery(Model):
     refused: bool = False
     retry_at: UtcDatetime | None = None
     again: int = 0
+    thin: bool = False
     attempts: tuple[Attempt, ...] = ()
+
+
+class Former(Model):
+    """A secret that signs beside the current one until then."""
+
+    secret: Secret
+    until: UtcDatetime
+
+
+class Signing(Model):
+    current: Secret
+    former: Annotated[tuple[Former, ...], Field(description="the newest first")] = ()
+
+    def at(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that sign now, the current one first."""
+        alive = (former.secret for former in self.former if former.until > now)
+        return tuple(secret.get_secret_value() for secret in (self.current, *alive))

@@ -1,5 +1,6 @@
-"""The alerts stream: one record for each revision of a story."""
+"""The alerts stream: a record for each revision of a story, and for each change of an endpoint that others hear of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,9 @@ from redis.exceptions import ResponseError
 
 from shared import keys
 from shared.logs import get_logger
+from shared.models.endpoint import EndpointNotice
 from shared.models.story import Alert
+from shared.store.due import Command
 
 GROUP = "notifiers"
 # A record that a notifier took and never acknowledged is another's after this time: it has died.
@@ -23,6 +26,20 @@ class Record:
 
     id: str
     alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRecord:
+    id: str
+    notice: EndpointNotice
+
+
+AnyRecord = Record | NoticeRecord
+
+
+def notice_command(notice: EndpointNotice) -> Command:
+    """For a write that is fenced by the endpoint's lease."""
+    return ("XADD", keys.alerts(), "*", "notice", notice.model_dump_json())
 
 
 class AlertStream:
@@ -40,7 +57,7 @@ class AlertStream:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    async def take(self, consumer: str, n: int, wait_milliseconds: int) -> list[Record]:
+    async def take(self, consumer: str, n: int, wait_milliseconds: int) -> list[AnyRecord]:
         """Records for this consumer: those of dead ones first, then new ones, waiting for them a while."""
         _, abandoned, *_ = await self.redis.xautoclaim(
             keys.alerts(), GROUP, consumer, self.claim_after_milliseconds, count=n
@@ -51,7 +68,7 @@ class AlertStream:
             await self.redis.xreadgroup(GROUP, consumer, {keys.alerts(): ">"}, count=n, block=wait_milliseconds)
         )
 
-    async def acknowledge(self, records: list[Record]) -> None:
+    async def acknowledge(self, records: Sequence[AnyRecord]) -> None:
         if records:
             await self.redis.xack(keys.alerts(), GROUP, *(record.id for record in records))
 
@@ -64,23 +81,25 @@ class AlertStream:
         return _news(_records(await self.redis.xrevrange(keys.alerts(), count=2 * n)))[:n]
 
 
-def _news(records: list[Record]) -> list[Record]:
-    return [record for record in records if not record.alert.again]
+def _news(records: list[AnyRecord]) -> list[Record]:
+    return [record for record in records if isinstance(record, Record) and not record.alert.again]
 
 
 # redis-py types an answer as all that any option could make of it, hence Any.
-def _first(answer: Any) -> list[Record]:
+def _first(answer: Any) -> list[AnyRecord]:
     return _records(answer[0][1]) if answer else []
 
 
-def _records(rows: Any) -> list[Record]:
+def _records(rows: Any) -> list[AnyRecord]:
     """Without what has been trimmed away, and what a newer version wrote: that stays pending for a newer reader."""
     read = [_record(row[0].decode(), row[1]) for row in rows if row[1]]
     return [record for record in read if record]
 
 
-def _record(record_id: str, fields: dict[bytes, bytes]) -> Record | None:
+def _record(record_id: str, fields: dict[bytes, bytes]) -> AnyRecord | None:
     try:
+        if b"notice" in fields:
+            return NoticeRecord(record_id, EndpointNotice.model_validate_json(fields[b"notice"]))
         return Record(record_id, Alert.model_validate_json(fields[b"alert"]))
     except (KeyError, ValidationError) as error:
         log.error("alert.unreadable", record_id=record_id, error=repr(error)[:300])

@@ -58,6 +58,24 @@ local function commit(member, token, next_at, packed)
   return {'held'}
 end
 
+local function renew(member, token, seconds, packed)
+  if not holds(member, token) then return {'lost'} end
+  local failure = run_commands(packed)
+  if failure then return failure end
+  local expires_at = precise(now + seconds)
+  redis.call('ZADD', EXPIRY, expires_at, member)
+  return {'held', expires_at}
+end
+
+-- Four arguments each, and each stands or falls for itself.
+local function each(act, given)
+  local answers = {}
+  for i = 1, #given, 4 do
+    table.insert(answers, act(given[i], given[i + 1], given[i + 2], given[i + 3]))
+  end
+  return answers
+end
+
 local operations = {}
 
 function operations.schedule(...)
@@ -91,22 +109,12 @@ function operations.claim(n, seconds)
   return leases
 end
 
-function operations.renew(member, token, seconds, packed)
-  if not holds(member, token) then return {'lost'} end
-  local failure = run_commands(packed)
-  if failure then return failure end
-  local expires_at = precise(now + seconds)
-  redis.call('ZADD', EXPIRY, expires_at, member)
-  return {'held', expires_at}
+function operations.renew(...)
+  return each(renew, {...})
 end
 
--- Four arguments a commit. Each stands or falls for itself.
 function operations.commit(...)
-  local given, answers = {...}, {}
-  for i = 1, #given, 4 do
-    table.insert(answers, commit(given[i], given[i + 1], given[i + 2], given[i + 3]))
-  end
-  return answers
+  return each(commit, {...})
 end
 
 function operations.release(member, token)

@@ -1,6 +1,6 @@
 """The leased due-set: what is to be done when, and who is at it.
 
-Poller (members: feed ids, and ids of entries whose page is wanted) and notifier (members: "subscription|story") claim
+Poller (members: feed ids, and ids of entries whose page is wanted) and notifier (members: ids of subscriptions) claim
 from it. A claim gives a lease with a
 fencing token (M. Kleppmann, "How to do distributed locking", 2016); only the newest token's holder can commit. A
 member is at any time either standing (it has a due time) or leased, never both and never neither.
@@ -10,8 +10,8 @@ member is at any time either standing (it has a due time) or leased, never both 
                     └── release (old due time), postpone(at), expiry (the lease's end) ──┘
 
 A lease that ran out holds until somebody else's claim takes it back; until then its owner may still renew or commit.
-Each operation is one atomic script and one round trip, which commits share; memory is six keys whatever the number of
-members.
+Each operation is one atomic script and one round trip, which commits share, and renewals; memory is six keys whatever
+the number of members.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,6 +68,7 @@ class DueSet:
         self._script = redis.register_script(_SCRIPT)
         self._clock = clock
         self._commits = Together(self._commit_all, MOST_COMMITS)
+        self._renewals = Together(self._renew_all, MOST_COMMITS)
 
     async def schedule(self, due: Mapping[str, float]) -> None:
         """Let each member come up no later than its time: the earliest wins.
@@ -88,9 +89,15 @@ class DueSet:
         return [_lease(fields) for fields in await self._run("claim", n, _finite(lease_seconds))]
 
     async def renew(self, lease: Lease, lease_seconds: float, *, commands: Iterable[Command] = ()) -> Lease:
-        """Runs `commands` and keeps the lease, until `lease_seconds` from now. Raises as `commit` does."""
-        answer = await self._run("renew", lease.member, lease.token, _finite(lease_seconds), _packed(commands))
-        return replace(lease, expires_at=float(_held(lease, answer)[0]))
+        """Runs `commands` and keeps the lease, until `lease_seconds` from now. Raises as `commit` does.
+
+        Renewals are done in the order in which they were asked for.
+        """
+        asked = (lease.member, lease.token, _finite(lease_seconds), _packed(commands))
+        return replace(lease, expires_at=float(_held(lease, await self._renewals.do(asked))[0]))
+
+    async def _renew_all(self, renewals: Sequence[tuple[Part, ...]]) -> Sequence[Sequence[bytes]]:
+        return await self._each("renew", renewals)
 
     async def commit(self, lease: Lease, *, next_at: float | None, commands: Iterable[Command] = ()) -> None:
         """Ends the work: runs `commands`, lets the member stand at `next_at` (None: it leaves) or at an earlier wish.
@@ -103,7 +110,10 @@ class DueSet:
         _held(lease, await self._commits.do((lease.member, lease.token, at, _packed(commands))))
 
     async def _commit_all(self, commits: Sequence[tuple[Part, ...]]) -> Sequence[Sequence[bytes]]:
-        answers: Sequence[Sequence[bytes]] = await self._run("commit", *(part for commit in commits for part in commit))
+        return await self._each("commit", commits)
+
+    async def _each(self, operation: str, asked: Sequence[tuple[Part, ...]]) -> Sequence[Sequence[bytes]]:
+        answers: Sequence[Sequence[bytes]] = await self._run(operation, *(part for one in asked for part in one))
         return answers
 
     async def release(self, lease: Lease) -> None:

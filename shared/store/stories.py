@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from heapq import nlargest
 from math import exp
@@ -321,15 +322,29 @@ class StoryReader:
         self.redis = redis
 
     async def load(self, story_id: str) -> Story | None:
-        text = await self.redis.get(keys.story(story_id))
-        return Story.model_validate_json(text) if text else None
+        return (await self.load_many([story_id]))[0]
+
+    async def load_many(self, story_ids: Sequence[str]) -> list[Story | None]:
+        """One for each, in this order; None for what is not there."""
+        stored = await self.redis.mget(_story_keys(story_ids)) if story_ids else []
+        return [_unchanged(text) if text else None for text in stored]
+
+    async def changed_since(self, since: datetime) -> list[Story]:
+        """Of all topics, the one that changed last first."""
+        ids: Any = await self.redis.zrange(keys.stories(), "+inf", since.timestamp(), desc=True, byscore=True)
+        return [story for story in await self.load_many(list(map(_text, ids))) if story]
 
     async def newest(self, n: int, *, topic: str | None = None) -> list[Story]:
         """Newest first, of one topic or of all."""
         index = keys.stories() if topic is None else keys.topic_stories(topic)
         ids: Any = await self.redis.zrange(index, 0, n - 1, desc=True)
-        stored = await self.redis.mget(_story_keys(map(_text, ids))) if ids else []
-        return [Story.model_validate_json(text) for text in stored if text]
+        return [story for story in await self.load_many(list(map(_text, ids))) if story]
+
+
+@lru_cache(maxsize=512)
+def _unchanged(text: bytes) -> Story:
+    """A story that rings is read once for each endpoint."""
+    return Story.model_validate_json(text)
 
 
 def _first_told(figures: Iterable[str]) -> dict[str, str]:

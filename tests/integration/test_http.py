@@ -6,15 +6,15 @@ import logging
 import os
 import socket
 import ssl
-from collections import Counter
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from ipaddress import IPv4Network
-from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]  # it publishes no types
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import ResolveResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,10 +33,9 @@ from shared.errors import (
 )
 from shared.http import GuardedClient, Limits, Redirect
 from shared.http.resolver import SystemResolver
+from tests.servers import CERTIFICATE, LOOPBACK, FakeResolver, self_signed, until
 
-LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 PUBLIC = (IPv4Network("127.0.0.2/32"),)  # stands for the public internet; 127.0.0.3 for a private host
-CERTIFICATE = Path(__file__).parent.parent / "data" / "self-signed-news.test.pem"
 USER_AGENT = "Tocsin/test (+mailto:desk@news.test)"
 DEFAULTS = Limits()
 NAMES = {"news.test": [["127.0.0.1"]], "other.test": [["127.0.0.1"]]}
@@ -103,37 +102,6 @@ async def serving(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class FakeResolver(AbstractResolver):
-    """Answers from a table, look-up by look-up; the last answer stays. An exception in the table is raised."""
-
-    def __init__(self, table: Mapping[str, Sequence[list[str] | Exception]]) -> None:
-        self._table = table
-        self.lookups: Counter[str] = Counter()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        answers = self._table[host]
-        answer = answers[min(self.lookups[host], len(answers) - 1)]
-        self.lookups[host] += 1
-        if isinstance(answer, Exception):
-            raise answer
-        return [
-            ResolveResult(
-                hostname=host,
-                host=a,
-                port=port,
-                family=socket.AF_INET6 if ":" in a else socket.AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for a in answer
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
 class SilentResolver(FakeResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -160,6 +128,33 @@ def body(content: bytes, coding: str) -> bytes:
         len(content),
         content,
     )
+
+
+async def hang_up(writer: Writer) -> None:
+    writer.close()
+
+
+async def reset(writer: Writer) -> None:
+    # Lingering for no time makes close() send RST instead of FIN.
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def fall_silent(_: Writer) -> None:
+    await asyncio.sleep(60)
+
+
+async def drip(writer: Writer) -> None:
+    while not writer.is_closing():
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def pour(writer: Writer) -> None:
+    while not writer.is_closing():
+        writer.write(b"x" * 10_000)
+        await writer.drain()
 
 
 def header(request: bytes, name: str) -> str | None:
@@ -272,19 +267,24 @@ async def test_neither_logs_nor_errors_hold_query_strings(caplog: pytest.LogCapt
     assert "sesame" not in str(failure.value) + caplog.text
 
 
-async def test_a_cancelled_fetch_is_cancelled() -> None:
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"])
+async def test_a_cancelled_fetch_leaves_no_connection_and_no_task_behind(sent: bytes) -> None:
     asked = asyncio.Event()
 
-    async def stall(_: bytes, __: Writer) -> None:
-        asked.set()
-        await asyncio.sleep(60)
+    async def stall(_: bytes, writer: Writer) -> None:
+        writer.write(sent)
+        asked.set()  # and the next request is waited for, which ends when the client hangs up
 
-    async with serving(stall) as server, client() as http:
+    async with serving(stall) as server, client(limits=Limits(body_optional=True)) as http:
+        before = asyncio.all_tasks()
         fetch = asyncio.ensure_future(http.fetch(server.url))
         await asked.wait()
+        await asyncio.sleep(0.05)
         fetch.cancel()
         with pytest.raises(asyncio.CancelledError):
             await fetch
+        await until(lambda: asyncio.all_tasks() == before)
+    assert server.connections == 1
 
 
 # Addresses
@@ -454,14 +454,11 @@ async def test_another_host_sees_no_secrets() -> None:
 
 
 async def test_a_slow_loris_meets_the_total_deadline() -> None:
-    async def drip(_: bytes, writer: Writer) -> None:
+    async def answer(_: bytes, writer: Writer) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.02)
+        await drip(writer)
 
-    async with serving(drip) as server, client(limits=Limits(read_seconds=5, total_seconds=0.3)) as http:
+    async with serving(answer) as server, client(limits=Limits(read_seconds=5, total_seconds=0.3)) as http:
         with pytest.raises(Timeout, match=r"within 0\.3 s"):
             await http.fetch(server.url)
 
@@ -525,12 +522,10 @@ async def test_a_closed_port_is_a_connect_error() -> None:
 
 
 async def test_a_reset_before_the_answer_is_a_connect_error() -> None:
-    async def reset(_: bytes, writer: Writer) -> None:
-        # Lingering for no time makes close() send RST instead of FIN.
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        writer.close()
+    async def answer(_: bytes, writer: Writer) -> None:
+        await reset(writer)
 
-    async with serving(reset) as server, client() as http:
+    async with serving(answer) as server, client() as http:
         with pytest.raises(ConnectError):
             await http.fetch(server.url)
 
@@ -594,9 +589,7 @@ async def test_an_endless_body_is_too_large_and_the_connection_is_closed() -> No
     async def endless(_: bytes, writer: Writer) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
-            while True:
-                writer.write(b"x" * 10_000)
-                await writer.drain()
+            await pour(writer)
         finally:
             hung_up.set()
 
@@ -635,14 +628,100 @@ async def test_a_stack_of_codings_is_undone() -> None:
         assert (await http.fetch(server.url)).body == b"text"
 
 
+# Answers of which the head is enough
+
+HEAD = b"HTTP/1.1 200 OK\r\nX-Word: kept\r\n"
+FOLLOWED_BY = {
+    "a reset": (HEAD + b"Content-Length: 100\r\n\r\n0123456789", reset),
+    "a reset and no body": (HEAD + b"Content-Length: 100\r\n\r\n", reset),
+    "ten bytes of a hundred": (HEAD + b"Content-Length: 100\r\n\r\n0123456789", hang_up),
+    "a chunk that is not the last": (HEAD + b"Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n", hang_up),
+    "a chunk that stops": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nff\r\n0123456789", hang_up),
+    "an endless body": (HEAD + b"\r\n0123456789", pour),
+    "a byte at a time": (HEAD + b"Content-Length: 100\r\n\r\n0123456789", drip),
+    "silence": (HEAD + b"Content-Length: 100\r\n\r\n0123456789", fall_silent),
+    "bad gzip": (HEAD + b"Content-Encoding: gzip\r\n\r\n0123456789", hang_up),
+    "half of a gzip": (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"0123456789")[:-9], hang_up),
+    "a coding nobody knows": (HEAD + b"Content-Encoding: rot13\r\n\r\n0123456789", hang_up),
+}
+
+
+@pytest.mark.parametrize("case", FOLLOWED_BY)
+async def test_an_answer_stands_on_its_head_if_its_body_is_optional(case: str) -> None:
+    sent, then = FOLLOWED_BY[case]
+    strict = Limits(total_seconds=0.5 if then in {drip, fall_silent} else 20, max_bytes=1000)
+
+    async def answer(_: bytes, writer: Writer) -> None:
+        writer.write(sent)
+        await writer.drain()
+        await then(writer)
+
+    async with serving(answer) as server, client(limits=strict) as http:
+        with pytest.raises(FetchError):
+            await http.fetch(server.url)
+        response = await http.fetch(server.url, limits=replace(strict, body_optional=True))
+        assert (response.status, response.headers["x-word"]) == (200, "kept")
+        assert response.body[:10] in {b"0123456789", b""}
+        assert len(response.body) <= 1000
+        await http.fetch(server.url, limits=replace(strict, body_optional=True))
+    assert server.connections == 3  # none was used again
+
+
+async def test_as_much_of_an_optional_body_is_given_as_came() -> None:
+    async with serving(FOLLOWED_BY["ten bytes of a hundred"][0]) as server:
+        async with client(limits=Limits(total_seconds=0.5, body_optional=True)) as http:
+            assert (await http.fetch(server.url)).body == b"0123456789"
+        async with client(limits=Limits(max_bytes=4, body_optional=True)) as http:
+            assert (await http.fetch(server.url)).body == b"0123"
+
+
+async def test_what_is_whole_is_given_whole_and_its_connection_used_again() -> None:
+    async with serving(OK) as server, client(limits=Limits(body_optional=True)) as http:
+        assert [(await http.fetch(server.url)).body for _ in range(3)] == [b"ok"] * 3
+    assert server.connections == 1
+
+
+async def test_an_answer_with_an_optional_body_still_tells_the_way_to_it() -> None:
+    async def answer(request: bytes, writer: Writer) -> None:
+        writer.write(redirect("/b") if request.split()[1] == b"/" else HEAD + b"Content-Length: 9\r\n\r\nx")
+        writer.close()
+
+    async with serving(answer) as server, client(limits=Limits(body_optional=True)) as http:
+        response = await http.fetch(server.url)
+    assert (response.url, response.redirects) == (f"{server.url}/b", (Redirect(302, f"{server.url}/b"),))
+
+
+@pytest.mark.parametrize(
+    ("sent", "then", "error"),
+    [
+        (b"", hang_up, ProtocolError),
+        (b"", reset, ConnectError),
+        (b"", fall_silent, Timeout),
+        (HEAD, hang_up, ProtocolError),
+        (HEAD, drip, Timeout),
+        (HEAD, fall_silent, Timeout),
+        (redirect("http://127.0.0.1:1/"), hang_up, ConnectError),
+    ],
+)
+async def test_an_optional_body_excuses_nothing_before_the_end_of_the_head(
+    sent: bytes, then: Callable[[Writer], Awaitable[None]], error: type[FetchError]
+) -> None:
+    async def answer(_: bytes, writer: Writer) -> None:
+        writer.write(sent)
+        await writer.drain()
+        await then(writer)
+
+    async with serving(answer) as server, client(limits=Limits(total_seconds=0.5, body_optional=True)) as http:
+        with pytest.raises(error):
+            await http.fetch(server.url)
+
+
 # TLS
 
 
 @pytest.fixture
 def tls() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    return context
+    return self_signed()
 
 
 async def test_a_self_signed_certificate_is_a_tls_error(tls: ssl.SSLContext) -> None:

@@ -3,11 +3,9 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,93 +15,29 @@ from standardwebhooks import Webhook
 
 from services.classifier import by_hand
 from services.cli.demo.receiver import Receiver
-from services.notifier.channels.base import ChannelSender, Sent
-from services.notifier.notifier import Endpoint, Notifier, Pacing
-from services.notifier.plan import Timing
-from services.notifier.wiring import endpoints
+from services.notifier.channels.base import ChannelSender, Payload, Sent
+from services.notifier.wiring import senders
 from shared import keys
-from shared.http import GuardedClient
-from shared.models.change import Change, Marks
+from shared.models.endpoint import EndpointStatus
 from shared.models.story import AlertType, Story
-from shared.models.subscription import Delivery, DeliveryStatus, Envelope, JournalChannel, Subscription
-from shared.store.alerts import GROUP, AlertStream
-from shared.store.deliveries import DUE_DELIVERIES, DeliveryStore, member
-from shared.store.due import DueSet
-from shared.store.stories import StoryReader, StoryStore
+from shared.models.subscription import DeliveryStatus, Envelope, JournalChannel, Subscription
+from shared.store.alerts import GROUP
 from tests.factories import SECRET, alert, article, entry, make_id, revision, story, subscription, webhook
+from tests.notifying import House, house_of, running, settings
 from tests.servers import HANG, Answer, Request, loopback_client, serving, until
 
-DAY = 86_400.0
-AT_ONCE = Pacing(
-    concurrency=8, lease_seconds=30, retry_scale=0.001, timing=Timing(hold=0, update_interval=0, max_age=DAY)
-)
 OK, FAILS = Answer(204), Answer(500)
-
-
-def timing(*, hold: float = 0, update_interval: float = 0) -> Pacing:
-    return replace(AT_ONCE, timing=Timing(hold, update_interval, DAY))
+_UPDATES_WAIT = {"alert_update_interval_seconds": 0.4}
 
 
 def to(url: str, name: str = "desk", **over: object) -> Subscription:
     return subscription(id=name, channel=webhook(url), **over)
 
 
-@dataclass(frozen=True)
-class House:
-    """What stands around a notifier."""
-
-    redis: Redis
-    stories: StoryStore
-    http: GuardedClient
-    entries: Iterator[int]
-
-    def tell(self, told: Story) -> Story:
-        """The story as the classifier writes it, with the alert of its newest revision."""
-        change = Change(told, alert(told))
-        self.stories.assign(told.topic, make_id(next(self.entries)), Marks(), datetime.now(UTC), lambda _: change)
-        return told
-
-    def notifier(self, *subscriptions: Subscription, pacing: Pacing = AT_ONCE, name: str = "n1") -> Notifier:
-        return Notifier(
-            name=name,
-            alerts=AlertStream(self.redis, claim_after_milliseconds=50),
-            stories=StoryReader(self.redis),
-            deliveries=DeliveryStore(self.redis, retention_seconds=3600),
-            due=DueSet(self.redis, DUE_DELIVERIES),
-            endpoints=endpoints(subscriptions, self.http),
-            pacing=pacing,
-        )
-
-    async def delivery(self, told: Story, name: str = "desk") -> Delivery:
-        return await DeliveryStore(self.redis, retention_seconds=3600).load(name, told.id)
-
-    async def is_idle(self) -> bool:
-        """Every alert is fanned out, and no pair is due or worked on."""
-        (group,) = await self.redis.xinfo_groups(keys.alerts())
-        newest = (await self.redis.xinfo_stream(keys.alerts()))["last-generated-id"]
-        counts = await DueSet(self.redis, DUE_DELIVERIES).counts()
-        all_read = group["last-delivered-id"] == newest and not group["pending"]
-        return all_read and not counts.due and not counts.leased
-
-
 @pytest.fixture
-async def house(redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[House]:
-    store = StoryStore(sync_redis, window_seconds=DAY, retention_seconds=3600)
-    async with loopback_client(total_seconds=20, max_redirects=0) as http:
-        yield House(redis, store, http, count())
-
-
-@asynccontextmanager
-async def running(*notifiers: Notifier) -> AsyncIterator[None]:
-    """They end as if killed."""
-    tasks = [asyncio.create_task(notifier.run(asyncio.Event())) for notifier in notifiers]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+async def house(redis: Redis, sync_redis: SyncRedis, tmp_path: Path) -> AsyncIterator[House]:
+    async with house_of(redis, sync_redis, tmp_path) as built:
+        yield built
 
 
 def fresh(name: str = "story", *, ago: float = 0, **over: object) -> Story:
@@ -148,7 +82,7 @@ async def test_a_story_is_told_once_and_the_receiver_can_verify_it(house: House)
 
 
 async def test_first_reports_are_held_back_and_told_as_one(house: House) -> None:
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=timing(hold=0.3))):
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), alert_hold_seconds=0.3)):
         told = house.tell(fresh())
         house.tell(revised(told))
         (message,) = await receiver.wait_for(1, 10)
@@ -160,8 +94,10 @@ async def test_first_reports_are_held_back_and_told_as_one(house: House) -> None
 
 
 async def test_updates_within_the_quiet_time_are_told_as_one(house: House) -> None:
-    pacing = timing(update_interval=0.4)
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=pacing)):
+    async with (
+        Receiver(SECRET) as receiver,
+        running(house.notifier(to(receiver.url), alert_update_interval_seconds=0.4)),
+    ):
         told = house.tell(fresh())
         await receiver.wait_for(1, 10)
         second = house.tell(revised(told))
@@ -179,8 +115,8 @@ async def test_updates_within_the_quiet_time_are_told_as_one(house: House) -> No
 async def test_what_is_urgent_waits_neither_for_the_hold_nor_for_the_quiet_time(
     house: House, urgent: dict[str, object]
 ) -> None:
-    pacing = timing(hold=3600, update_interval=3600)
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=pacing)):
+    pacing = {"alert_hold_seconds": 3600.0, "alert_update_interval_seconds": 3600.0}
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), **pacing)):
         told = house.tell(fresh(ago=7200))
         await receiver.wait_for(1, 10)
         house.tell(revised(told, **urgent))
@@ -196,8 +132,8 @@ def merged(house: House, one: Story, other: Story) -> Story:
 
 
 async def test_a_merge_is_told_at_once_and_the_story_that_is_gone_no_more(house: House) -> None:
-    pacing = timing(update_interval=3600)
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=pacing)):
+    notifier = house.notifier
+    async with Receiver(SECRET) as receiver, running(notifier(to(receiver.url), alert_update_interval_seconds=3600)):
         one, other = house.tell(fresh("one", ago=60)), house.tell(fresh("other"))
         await receiver.wait_for(2, 10)
         house.tell(revised(other))  # which waits for the quiet time to pass
@@ -208,7 +144,7 @@ async def test_a_merge_is_told_at_once_and_the_story_that_is_gone_no_more(house:
         )  # fmt: skip
         assert message.data["merged_story_ids"] == [other.id]
         assert message.data["reason_detail"] == f"{other.id} was the same happening"
-        await DueSet(house.redis, DUE_DELIVERIES).schedule({member("desk", other.id): 0})
+        await house.wake(other.id)
         await until(house.is_idle)
         assert len(receiver.messages) == 3
 
@@ -227,7 +163,7 @@ async def test_who_heard_only_of_the_story_that_is_gone_is_told_of_the_other_as_
 
 
 async def test_what_was_merged_before_it_was_told_is_told_by_the_survivor_alone(house: House) -> None:
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), pacing=timing(hold=0.3))):
+    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), alert_hold_seconds=0.3)):
         one, other = house.tell(fresh("one", ago=60)), house.tell(fresh("other"))
         await receiver.wait_for(1, 10)
         merged(house, one, other)
@@ -251,8 +187,8 @@ async def test_a_story_is_told_to_those_only_who_want_it(house: House) -> None:
 
 
 async def test_a_failed_attempt_is_repeated_byte_for_byte_under_a_fresh_time(house: House) -> None:
-    pacing = replace(AT_ONCE, retry_scale=0.25)  # 1 s and more, for the standard's time is in whole seconds
-    async with serving() as server, running(house.notifier(to(server.url()), pacing=pacing)):
+    scale = 0.25  # 1 s and more, for the standard's time is in whole seconds
+    async with serving() as server, running(house.notifier(to(server.url()), delivery_retry_scale=scale)):
         server.answers(FAILS, OK)
         told = house.tell(fresh())
         await until(lambda: len(server.requests) == 2)
@@ -269,7 +205,7 @@ async def test_a_failed_attempt_is_repeated_byte_for_byte_under_a_fresh_time(hou
 async def test_articles_that_join_without_a_revision_do_not_change_a_message_under_way(house: House) -> None:
     async with (
         serving() as server,
-        running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=0.05))),
+        running(house.notifier(to(server.url()), delivery_retry_scale=0.05)),
     ):
         server.answers(FAILS, OK)
         told = house.tell(fresh())
@@ -282,7 +218,7 @@ async def test_articles_that_join_without_a_revision_do_not_change_a_message_und
 async def test_a_message_whose_fate_is_unknown_goes_first_and_the_news_follow(house: House) -> None:
     async with serving() as server, loopback_client(total_seconds=0.2, max_redirects=0) as http:
         server.answers(HANG, OK)
-        async with running(replace(house, http=http).notifier(to(server.url()))):
+        async with running(house.notifier(to(server.url()), senders=senders(settings(), http))):
             told = house.tell(fresh())
             await until(lambda: len(server.requests) == 1)
             house.tell(revised(told))
@@ -297,7 +233,7 @@ async def test_a_message_whose_fate_is_unknown_goes_first_and_the_news_follow(ho
 async def test_a_message_that_was_refused_makes_way_for_news(house: House) -> None:
     async with (
         serving() as server,
-        running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=0.05))),
+        running(house.notifier(to(server.url()), delivery_retry_scale=0.05)),
     ):
         server.answers(FAILS, OK)
         told = house.tell(fresh())
@@ -314,7 +250,7 @@ async def test_after_an_outage_the_latest_revision_is_told(house: House) -> None
         vacant.bind(("127.0.0.1", 0))
         port = vacant.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
-    async with running(house.notifier(to(url), pacing=replace(AT_ONCE, retry_scale=0.02))):
+    async with running(house.notifier(to(url), delivery_retry_scale=0.02)):
         told = house.tell(fresh())
 
         async def failed_once() -> bool:
@@ -330,7 +266,7 @@ async def test_after_an_outage_the_latest_revision_is_told(house: House) -> None
 
 
 async def test_news_do_not_shorten_the_wait_after_a_failure(house: House) -> None:
-    async with serving() as server, running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=100))):
+    async with serving() as server, running(house.notifier(to(server.url()), delivery_retry_scale=100)):
         server.answers(FAILS)
         told = house.tell(fresh())
         await until(lambda: server.requests)
@@ -348,12 +284,12 @@ async def test_an_endpoint_that_asks_for_a_pause_gets_it(house: House) -> None:
         told = house.tell(fresh())
         await until(lambda: server.requests)
         await until(house.is_idle)
-        delivery = await house.delivery(told)
+        delivery, state = await house.delivery(told), await house.state()
         assert delivery.attempts[-1].outcome == "throttled"
-        assert delivery.retry_at is not None
-        assert delivery.retry_at - delivery.attempts[-1].at == timedelta(seconds=600)
-        next_at = await DueSet(house.redis, DUE_DELIVERIES).next_at()
-        assert next_at == pytest.approx(delivery.retry_at.timestamp(), abs=0.001)
+        assert (delivery.failures, state.status) == (0, EndpointStatus.ACTIVE)
+        assert state.throttled_until is not None
+        assert state.throttled_until - delivery.attempts[-1].at == timedelta(seconds=600)
+        assert await house.due.next_at() == pytest.approx(state.throttled_until.timestamp(), abs=0.001)
 
 
 @dataclass(frozen=True)
@@ -362,8 +298,11 @@ class DiesAfterSending:
 
     sender: ChannelSender
 
-    async def send(self, envelope: Envelope) -> Sent:
-        await self.sender.send(envelope)
+    def write(self, payload: Payload) -> str:
+        return self.sender.write(payload)
+
+    async def send(self, envelope: Envelope, secrets: Sequence[str]) -> Sent:
+        await self.sender.send(envelope, secrets)
         await asyncio.Event().wait()
         raise AssertionError("nobody wakes it")
 
@@ -371,15 +310,15 @@ class DiesAfterSending:
 async def test_a_crash_between_sending_and_logging_repeats_the_message_unchanged(house: House) -> None:
     async with serving() as server:
         server.answers(OK)
-        pacing = replace(AT_ONCE, lease_seconds=0.2)
-        dying = house.notifier(to(server.url()), pacing=pacing)
-        endpoint = dying.endpoints["desk"]
-        hung = Endpoint(endpoint.subscription, DiesAfterSending(endpoint.sender), endpoint.slots)
-        async with running(replace(dying, endpoints={"desk": hung})):
+        well = senders(settings(), house.http)
+        dying = house.notifier(
+            to(server.url()), delivery_lease_seconds=0.2, senders=lambda each: DiesAfterSending(well(each))
+        )
+        async with running(dying):
             told = house.tell(fresh())
             await until(lambda: server.requests)
         house.tell(revised(told))
-        async with running(house.notifier(to(server.url()), pacing=pacing, name="n2")):
+        async with running(house.notifier(to(server.url()), delivery_lease_seconds=0.2, name="n2")):
             await until(lambda: len(server.requests) == 3)
             await until(house.is_idle)
         first, second, third = server.requests
@@ -387,52 +326,47 @@ async def test_a_crash_between_sending_and_logging_repeats_the_message_unchanged
         assert kinds([third]) == [("updated", 2)]
 
 
-async def test_a_repeated_message_is_not_sent_by_one_who_has_lost_the_lease(house: House, redis: Redis) -> None:
+async def test_a_message_is_not_sent_by_one_who_has_lost_the_lease(house: House) -> None:
     """It waits for nothing between its claim and its attempt but for Redis, and that may be long."""
     async with serving() as server:
-        server.answers(FAILS)
+        late = house.notifier(to(server.url()), delivery_lease_seconds=0.001)
+        await late.book.configure(asyncio.Event())
         told = house.tell(fresh())
-        async with running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=100))):
-            await until(lambda: server.requests)
-            await until(house.is_idle)
-        late = house.notifier(to(server.url()), pacing=replace(AT_ONCE, lease_seconds=0.001))
-        due = DueSet(redis, DUE_DELIVERIES)
-        retry_due = (await house.delivery(told)).model_copy(update={"retry_at": None})
-        await redis.set(keys.delivery("desk", told.id), retry_due.model_dump_json())
-        await due.schedule({f"desk|{told.id}": 0})
-        (lost,) = await due.claim(1, 0.001)
+        await house.wake(told.id)
+        (lost,) = await house.due.claim(1, 0.001)
         await asyncio.sleep(0.01)
-        assert len(await due.claim(1, 30)) == 1
-        await late._bring_patiently(lost)
-        assert len(server.requests) == 1
+        assert len(await house.due.claim(1, 30)) == 1
+        await late._bring_up_to_date(lost, asyncio.Event())
+        assert not server.requests
 
 
-async def test_a_receiver_that_is_gone_is_given_up_at_once(house: House) -> None:
+async def test_a_receiver_that_is_gone_is_asked_no_more_and_everything_is_kept(house: House) -> None:
     async with serving() as server, running(house.notifier(to(server.url()))):
         server.answers(Answer(410))
+        told = house.tell(fresh())
+        await until(lambda: server.requests)
+        house.tell(fresh("other"))
+        await until(house.is_idle)
+        state = await house.state()
+        assert (state.status, state.reason) == (EndpointStatus.DISABLED, "gone")
+        assert (await house.delivery(told)).status is DeliveryStatus.PENDING
+        assert await house.endpoints.waiting(["desk"]) == [2]
+        assert len(server.requests) == 1
+        assert await house.due.next_at() is None
+
+
+async def test_a_message_that_its_receiver_never_wants_is_given_up_and_the_next_is_sent(house: House) -> None:
+    async with serving() as server, running(house.notifier(to(server.url()))):
+        server.answers(Answer(400, headers={"webhook-delivery": "abort-message"}), OK)
         told = house.tell(fresh())
         await until(lambda: server.requests)
         await until(house.is_idle)
         delivery = await house.delivery(told)
         assert (delivery.status, delivery.envelope) == (DeliveryStatus.GAVE_UP, None)
         assert len(server.requests) == 1
-        assert await DueSet(house.redis, DUE_DELIVERIES).next_at() is None
-
-
-async def test_what_fails_again_and_again_is_given_up(house: House) -> None:
-    async with (
-        serving() as server,
-        running(house.notifier(to(server.url()), pacing=replace(AT_ONCE, retry_scale=1e-6))),
-    ):
-        server.answers(FAILS)
-        told = house.tell(fresh())
-
-        async def given_up() -> bool:
-            return (await house.delivery(told)).status is DeliveryStatus.GAVE_UP
-
-        await until(given_up)
-        assert len(server.requests) == 9
-        assert len({request.body for request in server.requests}) == 1
+        house.tell(revised(told))
+        await until(lambda: len(server.requests) == 2)
+        assert kinds(server.requests[1:]) == [("created", 2)]
 
 
 async def test_a_redirect_is_not_followed(house: House) -> None:
@@ -448,7 +382,7 @@ async def test_a_redirect_is_not_followed(house: House) -> None:
 async def test_a_hung_endpoint_does_not_hold_up_another(house: House) -> None:
     async with serving() as hung, Receiver(SECRET) as receiver:
         hung.answers(HANG)
-        subscriptions = to(hung.url(), "hung"), to(receiver.url, "well")
+        subscriptions = to(hung.url(), "hung"), to(receiver.url, "well", per_minute=6000)
         for number in range(30):
             house.tell(fresh(f"story {number}"))
         async with running(house.notifier(*subscriptions)):
@@ -459,7 +393,7 @@ async def test_a_hung_endpoint_does_not_hold_up_another(house: House) -> None:
 
 async def test_two_notifiers_share_the_work_and_repeat_nothing(house: House) -> None:
     async with Receiver(SECRET) as receiver:
-        desk = to(receiver.url)
+        desk = to(receiver.url, per_minute=6000)
         async with running(house.notifier(desk), house.notifier(desk, name="n2")):
             for number in range(20):
                 house.tell(fresh(f"story {number}"))
@@ -475,18 +409,18 @@ async def test_alerts_from_before_the_first_start_are_told(house: House) -> None
 
 
 @pytest.mark.parametrize(("name", "enabled"), [("other", True), ("desk", False)])
-async def test_what_is_due_to_nobody_leaves_the_due_set(house: House, name: str, enabled: bool) -> None:
+async def test_what_waits_for_a_subscription_that_is_gone_is_kept_and_nobody_is_asked(
+    house: House, name: str, enabled: bool
+) -> None:
     async with serving() as server:
-        told = fresh()
-        await house.redis.set(keys.story(told.id), told.model_dump_json())
-        await DueSet(house.redis, DUE_DELIVERIES).schedule({f"desk|{told.id}": 0, "desk|no-such-story": 0})
-        async with running(house.notifier(to(server.url(), name, enabled=enabled))):
-
-            async def empty() -> bool:
-                return not await DueSet(house.redis, DUE_DELIVERIES).members()
-
-            await until(empty)
+        told = house.tell(fresh())
+        await house.wake(told.id)
+        async with running(house.notifier(to(server.url(), name, enabled=enabled, topics=("weather",)))):
+            await until(house.is_idle)
         assert not server.requests
+        assert await house.endpoints.waiting(["desk"]) == [1]
+        async with running(house.notifier(to(server.url()))):
+            await until(lambda: server.requests)
 
 
 async def test_a_record_that_cannot_be_read_does_not_keep_back_the_others(house: House, redis: Redis) -> None:

@@ -1,0 +1,86 @@
+"""Subscriptions made by command or through the API, and the secrets with which messages are signed."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from redis.asyncio import Redis
+from redis.exceptions import WatchError
+
+from shared import keys
+from shared.models.subscription import REVEAL, Former, Signing, Subscription
+
+# Both secrets sign for so long after a rotation.
+FORMER_SIGNS = timedelta(hours=24)
+_REVEALED = {REVEAL: True}
+
+
+class SubscriptionStore:
+    """Those of `subscriptions.yaml` do not stand here."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    async def all(self) -> list[Subscription]:
+        """By id."""
+        found = await self.redis.hgetall(keys.subscriptions())
+        return sorted((Subscription.model_validate_json(text) for text in found.values()), key=lambda each: each.id)
+
+    async def find(self, subscription_id: str) -> Subscription | None:
+        text = await self.redis.hget(keys.subscriptions(), subscription_id)
+        return Subscription.model_validate_json(text) if text else None
+
+    async def version(self) -> int:
+        return int(await self.redis.get(keys.subscriptions_version()) or 0)
+
+    async def put(self, subscription: Subscription) -> None:
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.subscriptions(), subscription.id, subscription.model_dump_json(context=_REVEALED))
+            pipe.incr(keys.subscriptions_version())
+            await pipe.execute()
+
+    async def remove(self, subscription_id: str) -> bool:
+        """Whether it was there."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.subscriptions(), subscription_id)
+            pipe.incr(keys.subscriptions_version())
+            removed, _ = await pipe.execute()
+        return bool(removed)
+
+
+class SigningStore:
+    """What signs is remembered, so that a rotation is noticed however it came about, also over a restart."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    async def settle(self, subscription_id: str, secret: str, now: datetime) -> Signing:
+        """This secret signs from now on; the one before it for a day more."""
+        return await self._change(subscription_id, lambda known: rotated(known, secret, now))
+
+    async def _change(self, subscription_id: str, decide: Callable[[Signing | None], Signing]) -> Signing:
+        key = keys.signing(subscription_id)
+        async with self.redis.pipeline(transaction=True) as pipe:
+            while True:
+                try:
+                    await pipe.watch(key)
+                    text = await pipe.get(key)
+                    known = Signing.model_validate_json(text) if text else None
+                    decided = decide(known)
+                    if decided != known:
+                        pipe.multi()  # type: ignore[no-untyped-call]  # redis-py has not typed it
+                        pipe.set(key, decided.model_dump_json(context=_REVEALED))
+                        await pipe.execute()
+                except WatchError:
+                    continue
+                return decided
+
+
+def rotated(known: Signing | None, secret: str, now: datetime) -> Signing:
+    """Pure."""
+    if known is None:
+        return Signing.model_validate({"current": secret})
+    before = known.current.get_secret_value()
+    former = [each for each in known.former if each.until > now and each.secret.get_secret_value() != secret]
+    if before != secret:
+        former.insert(0, Former.model_validate({"secret": before, "until": now + FORMER_SIGNS}))
+    return Signing.model_validate({"current": secret, "former": tuple(former)})
