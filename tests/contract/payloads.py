@@ -1,6 +1,6 @@
 """Payloads of every type, as the notifier renders them."""
 
-from shared.models.subscription import Envelope, MessageType
+from shared.models.subscription import MessageType
 
 Data = dict[str, object]
 
@@ -61,7 +61,7 @@ def snapshot(**over: object) -> Data:
         "articles": [article()],
         "articles_truncated": False,
         "merged_story_ids": [],
-        "links": {"story": "https://tocsin.example/v1/stories/st_1"},
+        "links": {"story": "https://tocsin.example/stories/st_1", "api": "https://tocsin.example/v1/stories/st_1"},
     }
     return fields | over
 
@@ -89,9 +89,3 @@ def payload(kind: MessageType = MessageType.UPDATED, **over: object) -> Data:
     data = digest if kind is MessageType.DIGEST else endpoint if kind.startswith("endpoint.") else snapshot()
     tested = {"test": True} if kind is MessageType.TEST else {}
     return {"type": kind.value, "timestamp": "2025-02-03T12:02:00+00:00", "data": data | tested | over}
-
-
-def sealed(body: str = "{}", **over: object) -> Envelope:
-    """An envelope with what a channel has written."""
-    fields: Data = {"webhook_id": "msg_1", "revision": 1, "type": MessageType.UPDATED, "body": body}
-    return Envelope.model_validate(fields | over)

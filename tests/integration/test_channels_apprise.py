@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from services.notifier.channels.apprise import MAX_THREADS, AppriseSender
 from shared.errors import ConfigError
 from shared.models.subscription import AppriseChannel
-from tests.contract.payloads import payload, sealed
+from tests.contract.payloads import payload
+from tests.factories import envelope
 from tests.servers import HANG, Answer, Server, serving, until
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def test_it_is_not_imported_before_a_subscription_needs_it() -> None:
 async def test_title_body_and_kind_arrive_as_plain_text() -> None:
     async with serving() as server:
         channel = sender(to(server))
-        assert (await channel.send(sealed(channel.write(payload(title="They <left>"))), [])).ok
+        assert (await channel.send(envelope(body=channel.write(payload(title="They <left>"))), [])).ok
         told = json.loads(server.requests[0].body)
     assert (told["title"], told["type"]) == ("Update: They <left>", "warning")
     assert told["message"].splitlines()[0] == "deployed 10,000 → 12,000"
@@ -74,7 +75,7 @@ async def test_a_text_is_cut_to_what_the_service_takes() -> None:
     async with serving() as server:
         channel = sender(f"mastodon://token@{server.host}:{server.port}")
         told = payload(summary="They have left. " * 60)
-        assert (await channel.send(sealed(channel.write(told)), [])).ok
+        assert (await channel.send(envelope(body=channel.write(told)), [])).ok
         (post,) = server.asked("/api/v1/statuses")
     status = json.loads(post.body)["status"]
     assert 450 < len(status) <= 500
@@ -85,7 +86,7 @@ async def test_of_a_refusal_the_status_alone_is_told_and_its_end_is_open() -> No
     async with serving() as server:
         server.answers(Answer(403, b"secret"))
         channel = sender(to(server))
-        sent = await channel.send(sealed(channel.write(payload())), [])
+        sent = await channel.send(envelope(body=channel.write(payload())), [])
     assert (sent.outcome, sent.ok, sent.known, sent.detail) == (
         "not_delivered", False, False, "the service answered 403",
     )  # fmt: skip
@@ -95,7 +96,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with serving() as server:
         server.answers(Answer(302, headers={"Location": server.url("/elsewhere")}))
         channel = sender(to(server))
-        assert not (await channel.send(sealed(channel.write(payload())), [])).ok
+        assert not (await channel.send(envelope(body=channel.write(payload())), [])).ok
         assert not server.asked("/elsewhere")
 
 
@@ -103,7 +104,7 @@ async def test_a_service_that_hangs_holds_up_so_many_threads_and_no_more() -> No
     async with serving() as server:
         server.answers(HANG)
         channel = sender(to(server, "?rto=60"), total_seconds=0.1)
-        message = sealed(channel.write(payload()))
+        message = envelope(body=channel.write(payload()))
         outcomes = [(await channel.send(message, [])).outcome for _ in range(MAX_THREADS + 1)]
         assert outcomes == ["timeout"] * MAX_THREADS + ["busy"]
         await until(lambda: len(server.requests) == MAX_THREADS)
@@ -127,6 +128,6 @@ async def test_nothing_of_apprises_own_is_read_or_kept(tmp_path: Path, monkeypat
     async with serving() as server:
         (home / ".config/apprise/apprise.conf").write_text(to(server, "configured"), encoding="utf-8")
         channel = sender(to(server))
-        await channel.send(sealed(channel.write(payload())), [])
+        await channel.send(envelope(body=channel.write(payload())), [])
         assert [request.path for request in server.requests] == ["/"]
     assert sorted(home.rglob("*")) == [*before, home / ".config/apprise/apprise.conf"]

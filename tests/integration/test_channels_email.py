@@ -9,8 +9,9 @@ from services.notifier.channels.base import Sent
 from services.notifier.channels.email import EmailSender
 from shared.errors import ConfigError
 from shared.models.subscription import MessageType, Security
-from tests.contract.payloads import payload, sealed
+from tests.contract.payloads import payload
 from tests.contract.stations import CERTIFICATE, PASSWORD, PostOffice, email_channel, parsed, post_office
+from tests.factories import envelope
 
 FACTS = (
     "high severity · confirmed · 2 independent sources · 4 articles · 3 of them new · 2 languages"
@@ -24,7 +25,7 @@ def sender(port: int, **over: object) -> EmailSender:
 
 async def sent(port: int, told: dict[str, object] | None = None, **over: object) -> Sent:
     channel = sender(port, **over)
-    return await channel.send(sealed(channel.write(told or payload()), webhook_id="msg_7"), [])
+    return await channel.send(envelope(body=channel.write(told or payload()), webhook_id="msg_7"), [])
 
 
 async def test_a_mail_says_from_whom_it_is_that_a_machine_sent_it_and_to_which_story_it_belongs() -> None:
@@ -56,7 +57,7 @@ async def test_the_mail_is_told_as_text_and_as_html() -> None:
         "• deployed: about 12,000 people, Kursk (Ukraine, claimed)",
         "– Example News: They have left",
         "https://news.example/1",
-        "https://tocsin.example/v1/stories/st_1",
+        "https://tocsin.example/stories/st_1",
         FACTS,
     ]
     page = html.get_content()
@@ -127,7 +128,7 @@ async def test_a_server_that_says_nothing_more_is_waited_for_no_longer_than_the_
     async with post_office() as (office, port):
         office.hangs = True
         channel = EmailSender(email_channel(port), connect_seconds=0.5, total_seconds=0.5)
-        late = await channel.send(sealed(channel.write(payload())), [])
+        late = await channel.send(envelope(body=channel.write(payload())), [])
         assert (late.outcome, late.ok, late.known) == ("timeout", False, False)
 
 

@@ -13,8 +13,8 @@ from services.notifier.channels import CHANNELS, Means
 from services.notifier.channels.base import Sent
 from shared.errors import ConfigError
 from shared.models.subscription import Channel, DiscordChannel, MessageType, SlackChannel
-from tests.contract.payloads import article, payload, sealed, snapshot
-from tests.factories import SECRET, webhook
+from tests.contract.payloads import article, payload, snapshot
+from tests.factories import SECRET, envelope, webhook
 from tests.servers import Answer, loopback_client, serving
 
 OTHER = "whsec_" + base64.b64encode(b"another secret of 24 byte").decode()
@@ -29,7 +29,7 @@ def channel(kind: str, url: str) -> Channel:
 async def answered(kind: str, answer: Answer) -> Sent:
     async with serving() as server, loopback_client(total_seconds=5, max_redirects=0) as http:
         server.answers(answer)
-        sent = await CHANNELS[kind](channel(kind, server.url()), Means(http)).send(sealed(), [SECRET])
+        sent = await CHANNELS[kind](channel(kind, server.url()), Means(http)).send(envelope(), [SECRET])
         assert len(server.requests) == 1
         return sent
 
@@ -141,7 +141,7 @@ async def test_a_date_in_retry_after_counts_as_well() -> None:
 async def test_all_secrets_that_hold_sign() -> None:
     async with serving() as server, loopback_client() as http:
         sender = CHANNELS["webhook"](webhook(server.url()), Means(http))
-        await sender.send(sealed(sender.write(payload())), [SECRET, OTHER])
+        await sender.send(envelope(body=sender.write(payload())), [SECRET, OTHER])
         (request,) = server.requests
         assert len(request.headers["webhook-signature"].split()) == 2
         for secret in (SECRET, OTHER):
@@ -152,7 +152,7 @@ async def test_all_secrets_that_hold_sign() -> None:
 async def test_where_nobody_listens_nothing_was_taken(kind: str, unused_tcp_port: int) -> None:
     async with loopback_client() as http:
         sender = CHANNELS[kind](channel(kind, f"http://127.0.0.1:{unused_tcp_port}"), Means(http))
-        sent = await sender.send(sealed(), [SECRET])
+        sent = await sender.send(envelope(), [SECRET])
     assert (sent.outcome, sent.ok, sent.known) == ("connect_error", False, True)
 
 
@@ -190,7 +190,7 @@ def test_slack_is_told_a_header_why_claims_articles_and_facts() -> None:
                         "high severity · confirmed · 2 independent sources · 4 articles · 3 of them new · 2 languages"
                         " · 2025-02-03 12:01 UTC · matched: North Korean, Kursk"
                     ),
-                    mrkdwn("<https://tocsin.example/v1/stories/st_1|the whole story>"),
+                    mrkdwn("<https://tocsin.example/stories/st_1|the whole story>"),
                 ],
             },
         ],
@@ -215,7 +215,7 @@ def test_discord_is_told_an_embed_that_rings_for_nobody() -> None:
                 "title": r"Update: They \*left\*",
                 "description": "**deployed 10,000 → 12,000**\nNobody has seen them for three weeks.\n"
                 "• [Example News: They have left](https://news.example/a_%28b%29)\n"
-                "[the whole story](https://tocsin.example/v1/stories/st_1)",
+                "[the whole story](https://tocsin.example/stories/st_1)",
                 "color": 0xE67E22,
                 "footer": {
                     "text": "high severity · confirmed · 2 independent sources · 4 articles · 3 of them new"
