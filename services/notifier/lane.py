@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.notifier import endpoint as machine
+from services.notifier.allowance import allowance, spent
 from services.notifier.book import Endpoint
 from services.notifier.calendar import next_digest
 from services.notifier.channels.base import Sent
@@ -152,7 +153,7 @@ class Lane:
                 elif self._must_pause():
                     await self._write(self._put([subject, *prepared.carries], now.timestamp()))
                 else:
-                    self.state = machine.spent(self.state, self.endpoint.subscription.per_minute, now)
+                    self.state = spent(self.state, self.endpoint.subscription.per_minute, now)
                     self._running[subject] = asyncio.create_task(self._attempt(prepared))
 
     def _has_room(self, gate: Gate) -> bool:
@@ -161,7 +162,7 @@ class Lane:
 
     def _must_pause(self) -> float:
         """Seconds until its allowance of messages a minute lets another one go."""
-        return machine.allowance(self.state, self.endpoint.subscription.per_minute, self.clock())
+        return allowance(self.state, self.endpoint.subscription.per_minute, self.clock())
 
     async def _take(self, gate: Gate, n: int) -> dict[str, float]:
         """What is due now and may be sent; it is under way from here on."""
