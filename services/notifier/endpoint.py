@@ -76,10 +76,12 @@ def gate(state: EndpointState, now: datetime) -> Gate:
 def spends(state: EndpointState, sent: Sent, *, is_test: bool = False) -> bool:
     """Whether an attempt is one of the message's own tries: not if the endpoint would have failed any message.
 
-    `state`: before the attempt is judged. A test always is, for it passes every gate and would never end.
+    `state`: before the attempt is judged. A test always is, for it passes every gate and would never end; and so is an
+    answer about the message alone, which would be the same for ever.
     """
-    closed = state.status in (EndpointStatus.OPEN, EndpointStatus.DISABLED)
-    return is_test or not (closed or sent.gone or sent.retry_after is not None)
+    if is_test or sent.gone or sent.retry_after is not None:
+        return is_test
+    return sent.too_large or sent.final or state.status not in (EndpointStatus.OPEN, EndpointStatus.DISABLED)
 
 
 def judged(state: EndpointState, sent: Sent, is_test: bool, rules: Rules, now: datetime, draw: float) -> EndpointState:

@@ -325,6 +325,8 @@ def test_the_time_in_which_a_person_disabled_it_is_an_outage() -> None:
         (ACTIVE, THROTTLES, False),
         (ACTIVE, GONE, False),
         (ACTIVE, TOO_LARGE, True),
+        (OPEN, TOO_LARGE, True),
+        (OPEN, ABORTED, True),
     ],
 )
 def test_a_try_is_the_messages_own_unless_any_message_would_have_failed(
