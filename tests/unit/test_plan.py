@@ -119,14 +119,14 @@ def test_a_message_under_way_goes_first_unchanged() -> None:
 
 def test_a_refused_message_makes_way_for_a_newer_revision_only() -> None:
     frozen = envelope(revision=1)
-    pair = delivery(envelope=frozen, refused=True)
+    pair = delivery(envelope=frozen)
     assert next_step(pair, revised(0), TIMING, after(60)) == Again(frozen)
     assert next_step(pair, revised(0, 50), TIMING, after(60)) == Send(AlertType.CREATED, "figure_changed")
 
 
-@pytest.mark.parametrize("refused", [True, False])
-def test_no_news_shorten_the_wait_for_the_next_attempt(refused: bool) -> None:
-    pair = delivery(envelope=envelope(), refused=refused, retry_at=after(100))
+@pytest.mark.parametrize("doubtful", [True, False])
+def test_no_news_shorten_the_wait_for_the_next_attempt(doubtful: bool) -> None:
+    pair = delivery(envelope=envelope(), doubtful=doubtful, retry_at=after(100))
     assert next_step(pair, revised(0, 5, **URGENT[1]), TIMING, after(99)) == Wait(after(100), "retry")
     assert not isinstance(next_step(pair, revised(0, 5), TIMING, after(100)), Wait)
 
