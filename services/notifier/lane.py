@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from services.notifier.attempt import attempt
-from services.notifier.briefing import is_story, prepare
+from services.notifier.briefing import DIGEST_BATCH, is_story, prepare
 from services.notifier.endpoint import Gate
 from services.notifier.subjects import DIGEST, TEST, Later
 from services.notifier.tenure import Tenure
@@ -14,7 +14,6 @@ from shared import metrics
 from shared.logs import get_logger
 from shared.models.endpoint import EndpointStatus
 
-DIGEST_BATCH = 500
 TESTS_LOOKED_FOR = 10_000
 STOPPING_SECONDS = 2.0
 log = get_logger()

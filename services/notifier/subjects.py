@@ -172,8 +172,6 @@ class Desk:
     ) -> Send | Later:
         if story is None:
             return Later(None, "no_such_story")
-        # What was under way by itself, before there were digests, goes into this one.
-        delivery = delivery.model_copy(update={"envelope": None})
         if reason := self._unwanted(delivery, story):
             return Later(None, reason)
         timing = Timing(hold=0, update_interval=0, max_age=self.timing.max_age)
