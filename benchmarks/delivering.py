@@ -2,10 +2,10 @@
 
     python -m benchmarks.delivering [--deliveries N] [--rounds N] [--seconds N]
 
-Ours is the notifier's process as in production, from the alert to the log of the attempt, for ten endpoints. The peer is
-one RQ job a delivery, which signs the same body and posts it to the same receivers: on RQ's default worker, which forks
-for each job, and on one that does not; with an httpx client for each job, as people write it, or one that the worker
-keeps. Counted is the CPU of the worker alone; what queues the peer's jobs is not. Redis's is told beside it.
+Ours is the notifier's process as in production, from the alert to the log of the attempt, for ten endpoints. The peer
+is one RQ job a delivery, which signs the same body and posts it to the same receivers: on RQ's default worker, which
+forks for each job, and on one that does not; with an httpx client for each job, as people write it, or one that the
+worker keeps. Counted is the CPU of the worker alone; what queues the peer's jobs is not. Redis's is told beside it.
 
 Then stories are told at a steady pace to twenty endpoints: in one phase all are well, in the next three hang, drip or
 refuse, in turn and each on an empty Redis. Compared is the time from the alert to the request at the other seventeen.
@@ -26,6 +26,7 @@ from statistics import median, quantiles
 from redis import Redis
 from rq import Queue, SimpleWorker, Worker
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 
 from benchmarks import posting
 from benchmarks.measure import Row, private_redis, progress, row, table
@@ -60,7 +61,7 @@ class Peer:
     """How RQ is used: which worker, and which job. `share`: of the deliveries, for what takes so long."""
 
     name: str
-    worker: type[Worker]
+    worker: type[BaseWorker]
     job: Callable[[str, str, str, str], None]
     share: float = 1.0
 
@@ -115,7 +116,7 @@ def _redis_seconds(redis: Redis) -> float:
     return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 
 
-def _work(url: str, kind: type[Worker]) -> float:
+def _work(url: str, kind: type[BaseWorker]) -> float:
     """CPU seconds of the worker with the children that it forks, from its first job to its last."""
     with connect_sync(url) as redis:
         worker = kind([QUEUE], connection=redis, serializer=JSONSerializer, log_job_description=False)
@@ -152,7 +153,9 @@ def costs(redis: Redis, url: str, deliveries: int, rounds: int) -> list[Row]:
         course = Course(redis, url, there, deliveries)
         found = [_costs(course, number, rounds) for number in range(rounds + 1)][1:]
     progress("")
-    return [_cost_row(peer.name, [each["ours"] for each in found], [each[peer.name] for each in found]) for peer in PEERS]
+    return [
+        _cost_row(peer.name, [each["ours"] for each in found], [each[peer.name] for each in found]) for peer in PEERS
+    ]
 
 
 def _costs(course: Course, number: int, rounds: int) -> dict[str, Cost]:
@@ -202,16 +205,17 @@ def phase(redis: Redis, url: str, way: str, seconds: float) -> Phase:
         warm = len(teller.told)
         teller.tell_steadily(STORIES_A_SECOND, seconds)
         arrived = dict[tuple[int, int], float]()
-        wait(lambda: _look(there, arrived) or len({key for key in arrived if key[1] < well}) == well * len(teller.told))
-    return Phase(
-        [[arrived[story, at] - teller.told[story] for at in range(well)] for story in range(warm, len(teller.told))]
-    )
+        wait(lambda: _look(there, arrived, well) == well * len(teller.told))
+    stories = range(warm, len(teller.told))
+    return Phase([[arrived[story, at] - teller.told[story] for at in range(well)] for story in stories])
 
 
-def _look(there: Receivers, arrived: dict[tuple[int, int], float]) -> None:
-    """The first arrival counts."""
+def _look(there: Receivers, arrived: dict[tuple[int, int], float], well: int) -> int:
+    """How many have arrived; the first arrival counts."""
     for endpoint, story, when in there.seen():
-        arrived.setdefault((story, endpoint), when)
+        if endpoint < well:
+            arrived.setdefault((story, endpoint), when)
+    return len(arrived)
 
 
 def isolation(redis: Redis, url: str, rounds: int, seconds: float) -> list[Row]:
@@ -256,7 +260,9 @@ def ratio(pairs: Sequence[tuple[Phase, Phase]]) -> float:
 def interval(pairs: Sequence[tuple[Phase, Phase]], draw: random.Random | None = None) -> tuple[float, float]:
     """Of the ratio, 95 %, by a bootstrap. Drawn are whole seconds: what one story waits for its neighbours wait for."""
     draw = draw or random.Random(1)
-    ratios = sorted(ratio([tuple(_redrawn(each, draw) for each in pair) for pair in pairs]) for _ in range(SAMPLES))
+    ratios = sorted(
+        ratio([(_redrawn(well, draw), _redrawn(failing, draw)) for well, failing in pairs]) for _ in range(SAMPLES)
+    )
     return ratios[int(0.025 * SAMPLES)], ratios[int(0.975 * SAMPLES)]
 
 

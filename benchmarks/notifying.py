@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.request import urlopen
 
 from redis import Redis
@@ -36,8 +37,8 @@ class Receivers:
 
     def seen(self) -> Seen:
         """What arrived since this was asked last."""
-        with urlopen(self.urls[0].replace("/hook", "/seen")) as answer:  # noqa: S310  our own, on loopback
-            return [tuple(each) for each in json.load(answer)]
+        with urlopen(self.urls[0].replace("/hook", "/seen")) as answer:
+            return [(endpoint, story, when) for endpoint, story, when in json.load(answer)]
 
 
 @contextmanager
@@ -69,12 +70,12 @@ class Notifiers:
     def backlog(self) -> int:
         """Alerts that were not put before the endpoints, and messages that wait there."""
         (group,) = self.redis.xinfo_groups(keys.alerts())
-        unread = self.redis.xrange(keys.alerts(), min=b"(" + group["last-delivered-id"])
+        unread: Any = self.redis.xrange(keys.alerts(), min=b"(" + group["last-delivered-id"])
         with self.redis.pipeline(transaction=False) as pipe:
             for name in self.endpoints:
                 pipe.zcard(keys.waiting(name))
                 pipe.zcard(keys.under_way(name))
-            return len(unread) + int(group["pending"]) + sum(pipe.execute())
+            return len(unread) + int(group["pending"]) + int(sum(pipe.execute()))
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
     python -m benchmarks.receivers QUICK [WAY N]
 
-QUICK of them answer 204 at once; N more behave in one of the WAYS. The first line printed is JSON: their URLs, those that
-behave badly last. The path `/seen` of any tells what arrived since it was asked last, as [endpoint, story, when] in
-Unix seconds. They end when their standard input does.
+QUICK of them answer 204 at once; N more behave in one of the WAYS. The first line printed is JSON: their URLs, those
+that behave badly last. The path `/seen` of any tells what arrived since it was asked last, as [endpoint, story, when]
+in Unix seconds. They end when their standard input does.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import re
 import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 
 WAYS = ("hangs", "drips", "refuses")
@@ -75,8 +76,8 @@ class Drips(asyncio.Protocol):
 async def serve(quick: int, way: str, badly: int) -> None:
     seen: Seen = []
     loop = asyncio.get_running_loop()
-    protocols = [partial(Quick, endpoint, seen) for endpoint in range(quick)]
-    protocols += {"hangs": [Hangs], "drips": [Drips]}.get(way, []) * badly
+    protocols: list[Callable[[], asyncio.Protocol]] = [partial(Quick, endpoint, seen) for endpoint in range(quick)]
+    protocols += [each for name, each in (("hangs", Hangs), ("drips", Drips)) if name == way for _ in range(badly)]
     servers = [await loop.create_server(each, "127.0.0.1", 0, backlog=1000) for each in protocols]
     bound = [_bound() for _ in range(badly if way == "refuses" else 0)]
     listening = [server.sockets[0] for server in servers]
