@@ -81,7 +81,8 @@ def hold(redis: Redis, url: str, alerts: float, seconds: float, endpoints: int, 
 
 def _cpu(redis: Redis, there: Receivers, crew: Notifiers) -> dict[str, float]:
     others = {"redis": int(redis.info("server")["process_id"]), "receivers": there.pid, "telling": os.getpid()}
-    return {"notifiers": crew.cpu_seconds()} | {name: cpu_of(pid) for name, pid in others.items()}
+    notifiers = {f"notifier {n}": cpu_of(process.pid) for n, process in enumerate(crew.processes, 1)}
+    return notifiers | {name: cpu_of(pid) for name, pid in others.items()}
 
 
 def search(redis: Redis, url: str, most: float, seconds: float, endpoints: int, many: int) -> Iterator[Held]:

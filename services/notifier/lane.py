@@ -37,7 +37,8 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """`tick_seconds`: how often a lane that is at work looks for more."""
+    """`tick_seconds`: how often a lane that is at work looks for more. `turn_seconds`: how long, more or less, it is at
+    work before another notifier may go on, which may have less to do."""
 
     concurrency: int
     lease_seconds: float
@@ -46,6 +47,7 @@ class Pacing:
     rules: Rules
     base_url: str | None = None
     tick_seconds: float = 0.25
+    turn_seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Lane:
     state: EndpointState = field(default_factory=EndpointState)
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _orders: dict[str, Order] = field(default_factory=dict)
+    _turn_ends: float = 0.0
 
     @property
     def id(self) -> str:
@@ -75,7 +78,8 @@ class Lane:
         """Until nothing is due any more, or the endpoint is to be left alone. Raises LeaseLost, StoreUnavailable."""
         try:
             await self._open()
-            while not stop.is_set():
+            self._begin_turn()
+            while not (stop.is_set() or await self._gives_way()):
                 await self._begin_due()
                 if not self._running:
                     break
@@ -115,6 +119,20 @@ class Lane:
         if opens is None or self.state.status is EndpointStatus.DISABLED:
             return opens
         return None if at is None else max(at, opens)
+
+    def _begin_turn(self) -> None:
+        """Their lengths differ, or one notifier would let go of everything at once, and the other take it all."""
+        self._turn_ends = time.monotonic() + self.pacing.turn_seconds * random.uniform(0.5, 1.5)  # noqa: S311
+
+    async def _gives_way(self) -> bool:
+        """After its turn, if what is under way ends in a moment; nothing slow is waited for."""
+        if time.monotonic() < self._turn_ends:
+            return False
+        self._begin_turn()
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=self.pacing.tick_seconds)
+            self._reap()
+        return not self._running
 
     async def _until_something_ends(self, stop: asyncio.Event) -> None:
         await asyncio.wait(
