@@ -131,7 +131,7 @@ class Desk:
             delivery = delivery.model_copy(update={"again": delivery.again + 1})
         if delivery.envelope:
             return Ready(delivery, 1)
-        payload = sample_payload(sample_story(now), delivery, now, self.reader)
+        payload = sample_payload(sample_story(now), now, self.reader, thin=delivery.thin)
         return Ready(self._frozen(delivery, 1, payload), 1)
 
     def notice(self, delivery: Delivery, other: EndpointState, waiting: int, now: datetime) -> Prepared:
