@@ -76,7 +76,7 @@ class Desk:
         self, delivery: Delivery, story: Story | None, known: bool, order: Order | None, now: datetime
     ) -> Prepared:
         """`known`: the subscription was told of a story that this one has taken over."""
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         step = self._step(delivery, story, known, order, self.timing, self.held(now), now)
         if story is None or isinstance(step, Later):
             return step if isinstance(step, Later) else Later(None, "no_such_story")

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -34,20 +34,18 @@ from services.notifier.render import MAX_BODY_BYTES
 from shared import keys
 from shared.http import GuardedClient, Limits
 from shared.models.endpoint import EndpointState, Order
-from shared.models.story import Story
 from shared.models.subscription import Attempt, Delivery, Subscription
 from shared.settings import Settings
 from shared.store.due import Command
 from shared.store.endpoints import ITSELF, EndpointStore
-from shared.store.stories import StoryStore
 from shared.store.subscriptions import SubscriptionStore
+from tests import servers
 from tests.acceptance.tales import Event, Tale
 from tests.acceptance.wants import DAY, HOUR, Message, Named, Received, Want, Window, between, clock, compared
 from tests.answers import OK, Answer, Exchange
 from tests.factories import NOON, SECRET, subscription, webhook
 from tests.notifying import House, house_of, settings
 from tests.receivers import Receiver
-from tests import servers
 from tests.servers import LOOPBACK, FakeResolver
 
 # As in production, but for what a hanging receiver costs, which is real time.
@@ -143,6 +141,10 @@ class Desk:
         """These, in this order, within the window."""
         for place, message in enumerate(messages):
             self.wanted.append(Want(window, message, len(self.wanted) - 1 if place else None))
+
+    def takes(self, message: Message, window: Window = between(0, 1000 * DAY)) -> None:
+        """This, however often it comes."""
+        self.wanted.append(Want(window, message, often=True))
 
     def wants_nothing(self) -> None:
         """Also said by wanting nothing; but so it can be read."""

@@ -182,13 +182,19 @@ def says(*words: str) -> Message:
     )
 
 
+def torn() -> Message:
+    """A request whose end never came."""
+    return Message("something", checks={"torn": lambda got: not got.request.whole})
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
-    """`after`: the want before it, of the same call."""
+    """`after`: the want before it, of the same call. `often`: any number of times, also none."""
 
     window: Window
     message: Message
     after: int | None = None
+    often: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,5 +219,7 @@ def compared(wants: Sequence[Want], received: Sequence[Received]) -> Compared:
             if want.after not in open_ and each.at in want.window and want.message.fits(each)
         ]
         first = min(fitting, key=lambda number: open_[number].window.closes, default=None)
-        done.append((each, None if first is None else open_.pop(first)))
-    return Compared(done, list(open_.values()))
+        done.append((each, None if first is None else wants[first]))
+        if first is not None and not wants[first].often:
+            del open_[first]
+    return Compared(done, [want for want in open_.values() if not want.often])
