@@ -104,7 +104,9 @@ class Lane:
         at = await self.stores.endpoints.next_at(self.id)
         if at is not None:
             at = max(at, self.clock().timestamp() + self._must_pause())
-        if gate.slots == 0:
+        if self.state.status is EndpointStatus.PENDING:
+            at = await self._next_handshake()
+        elif gate.slots == 0:
             at = self._opens(gate, at)
         _observe(self.id, self.state)
         await self.stores.due.commit(self.lease, next_at=at)
@@ -115,6 +117,11 @@ class Lane:
         if opens is None or self.state.status is EndpointStatus.DISABLED:
             return opens
         return None if at is None else max(at, opens)
+
+    async def _next_handshake(self) -> float | None:
+        """Only that is tried at one that has not answered yet."""
+        handshake = await self.stores.deliveries.load(self.id, HANDSHAKE)
+        return handshake.retry_at.timestamp() if handshake.envelope and handshake.retry_at else None
 
     async def _until_something_ends(self, stop: asyncio.Event) -> None:
         await asyncio.wait(
