@@ -1,4 +1,4 @@
-"""A stage for delivery: real notifiers, real Redis, real sockets, and a clock that is turned from one thing to the next.
+"""A stage for delivery: real notifiers, real Redis, real sockets, and a clock that is turned from thing to thing.
 
     desk = stage.desk(Status(500), OK)
     kursk = stage.tale("kursk")
@@ -41,7 +41,7 @@ from shared.store.endpoints import ITSELF, EndpointStore
 from shared.store.subscriptions import SubscriptionStore
 from tests import servers
 from tests.acceptance.tales import Event, Tale
-from tests.acceptance.wants import DAY, HOUR, Message, Named, Received, Want, Window, between, clock, compared
+from tests.acceptance.wants import ALWAYS, DAY, HOUR, Message, Named, Received, Want, Window, clock, compared
 from tests.answers import OK, Answer, Exchange
 from tests.factories import NOON, SECRET, subscription, webhook
 from tests.notifying import House, house_of, settings
@@ -58,7 +58,7 @@ PRODUCTION: Mapping[str, object] = {
     "story_retention_seconds": 100 * DAY,
 }
 TICK_SECONDS = 0.002
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.05
 # A busy stage is waited for so long in real time: who is never idle is at fault.
 PATIENCE_SECONDS = 20.0
 SURE = 3
@@ -142,7 +142,7 @@ class Desk:
         for place, message in enumerate(messages):
             self.wanted.append(Want(window, message, len(self.wanted) - 1 if place else None))
 
-    def takes(self, message: Message, window: Window = between(0, 1000 * DAY)) -> None:
+    def takes(self, message: Message, window: Window = ALWAYS) -> None:
         """This, however often it comes."""
         self.wanted.append(Want(window, message, often=True))
 
@@ -223,6 +223,7 @@ class Stage:
     turns: list[Turn] = field(default_factory=list)
     written: list[Subscription] | None = None
     tales: list[Tale] = field(default_factory=list)
+    _last: dict[str, tuple[str, str]] = field(default_factory=dict)
     _crew: dict[str, Notifier] = field(default_factory=dict)
     _tasks: WeakKeyDictionary[asyncio.Task[Any], str] = field(default_factory=WeakKeyDictionary)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -301,6 +302,7 @@ class Stage:
     async def _subscribe(self, desk: Desk, state: EndpointState | None) -> None:
         if state:
             await self.house.endpoints.begin(desk.name, state)
+            self._last[desk.name] = (state.status.value, state.reason)
         await self._change_book(SubscriptionStore(self.house.redis).put(desk.subscription))
 
     async def _rewrite(self, subscriptions: Sequence[Subscription]) -> None:
@@ -348,9 +350,10 @@ class Stage:
             await asyncio.wait(alive, timeout=0.01)
 
     def _turned(self, desk: str, state: EndpointState) -> None:
-        last = next((turn for turn in reversed(self.turns) if turn.desk == desk), Turn(0, desk, "active", "new"))
-        if (last.status, last.reason) != (state.status.value, state.reason):
-            self.turns.append(Turn(self.elapsed, desk, state.status.value, state.reason))
+        now = Turn(self.elapsed, desk, state.status.value, state.reason)
+        if (now.status, now.reason) != self._last.get(desk, ("active", "new")):
+            self.turns.append(now)
+            self._last[desk] = (now.status, now.reason)
 
     # The play.
 

@@ -7,6 +7,7 @@ Times are seconds since the curtain rose. Those of one call come in this order; 
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -36,6 +37,9 @@ def at(seconds: float) -> Window:
 
 def between(opens: float, closes: float) -> Window:
     return Window(opens, closes)
+
+
+ALWAYS = Window(0, math.inf)
 
 
 def about(seconds: float, *gaps: float, spread: float = 0.2) -> Window:
