@@ -7,9 +7,10 @@ All writes are fenced by the endpoint's lease and done in order, so its state ha
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 from services.notifier import endpoint as machine
 from services.notifier.book import Endpoint
@@ -176,12 +177,18 @@ class Lane:
         if gate.probe and not self._running:
             await self.stores.endpoints.add({self.id: {f"{TEST}probe-{self.state.resume_at:%Y%m%dT%H%M%S}": now}})
         many = TESTS_LOOKED_FOR if n <= 0 else DIGEST_BATCH if self.endpoint.subscription.digest else n
-        due = await self.stores.endpoints.due(self.id, now, many)
+        due = await self.stores.endpoints.due(self.id, now, many + len(self._running))
+        due = {subject: at for subject, at in due.items() if not self._is_running(subject)}
         if n <= 0:
             due = {subject: at for subject, at in due.items() if subject.startswith(TEST)}
+        due = dict(islice(due.items(), many))
         if due:
             await self._write(self.stores.endpoints.take_commands(self.id, list(due), now))
         return due
+
+    def _is_running(self, subject: str) -> bool:
+        """What has come anew while its message is on the way waits for the answer, and so does the next digest."""
+        return subject in self._running or (DIGEST in self._running and self._is_for_digest(subject))
 
     async def _prepare(self, subjects: dict[str, float], now: datetime) -> dict[str, Prepared]:
         stories = [each for each in subjects if ":" not in each and each != DIGEST]
@@ -272,7 +279,7 @@ class Lane:
             *(await self._released(ready, envelope, concluded, sent)),
         ]
         if after.status is EndpointStatus.ACTIVE and before.status is not EndpointStatus.ACTIVE:
-            waiting = await self.stores.endpoints.later(self.id, tried.at.timestamp())
+            waiting = await self._held_back(tried.at.timestamp())
             commands += self.stores.endpoints.hasten_commands(self.id, waiting, tried.at.timestamp())
         await self._change(after, commands)
         self._report(subject, envelope, tried, concluded)
@@ -300,11 +307,29 @@ class Lane:
                 )
             )
         ]
-        # Those that were not in it are looked at again.
+        # Those that were not in it are looked at again; what has changed since it was written is for the next one.
         rest = [each for each in ready.carries if each not in envelope.covers]
         done = [each for each in ready.carries if each in envelope.covers]
+        changed = await self._changed_since(envelope.covers)
         now = concluded.attempt.at.timestamp()
-        return [*saved, *self._put([DIGEST, *done], None), *self._put(rest, now)]
+        return [
+            *saved,
+            *self._put([DIGEST, *done], None),
+            *self._put(rest, now),
+            *self._put(changed, self._next_digest()),
+        ]
+
+    async def _changed_since(self, told: Mapping[str, int]) -> list[str]:
+        stories = await self.stores.stories.load_many(list(told))
+        return [story.id for story in stories if story and story.revision > told[story.id]]
+
+    async def _held_back(self, now: float) -> list[str]:
+        """What may go as soon as the endpoint is well; the stories of a digest wait for its time."""
+        waiting = await self.stores.endpoints.later(self.id, now)
+        return [each for each in waiting if not self._is_for_digest(each)]
+
+    def _is_for_digest(self, subject: str) -> bool:
+        return self.endpoint.subscription.digest is not None and subject != DIGEST and ":" not in subject
 
     def _next_digest(self) -> float:
         subscription, now = self.endpoint.subscription, self.clock()
