@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,6 +27,7 @@ from weakref import WeakKeyDictionary
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
+from services.classifier.classifier import Classifier
 from services.notifier import wiring
 from services.notifier.endpoint import IN_FLIGHT
 from services.notifier.notifier import Notifier
@@ -34,17 +35,21 @@ from services.notifier.render import MAX_BODY_BYTES
 from shared import keys
 from shared.http import GuardedClient, Limits
 from shared.models.endpoint import EndpointState, Order
+from shared.models.story import Story
 from shared.models.subscription import Attempt, Delivery, Subscription
 from shared.settings import Settings
 from shared.store.due import Command
 from shared.store.endpoints import ITSELF, EndpointStore
+from shared.store.entries import EntryStore
+from shared.store.stories import StoryReader
 from shared.store.subscriptions import SubscriptionStore
 from tests import servers
 from tests.acceptance.tales import Event, Tale
 from tests.acceptance.wants import ALWAYS, DAY, HOUR, Message, Named, Received, Want, Window, clock, compared
 from tests.answers import OK, Answer, Exchange
-from tests.factories import NOON, SECRET, subscription, webhook
+from tests.factories import NOON, SECRET, entry, make_id, subscription, webhook
 from tests.notifying import House, house_of, settings
+from tests.packs import installed
 from tests.receivers import Receiver
 from tests.servers import LOOPBACK, FakeResolver
 
@@ -75,6 +80,7 @@ class Meanwhile(Answer):
 
     async def give(self, exchange: Exchange) -> None:
         await self.event.happens()
+        await asyncio.sleep(20 * TICK_SECONDS)  # for a hasty notifier to show itself
         await self.then.give(exchange)
 
 
@@ -171,6 +177,10 @@ class Desk:
 
     def comes_up(self) -> Event:
         return Event(f"{self.name} comes up", self.receiver.up)
+
+    def has_received(self, many: int) -> Event:
+        """Is waited for in real time, while the clock stands."""
+        return Event(f"{self.name} has {many}", lambda: servers.until(lambda: len(self.receiver.requests) >= many))
 
     def is_ordered(self, order: Order, *about: Named) -> Event:
         """What a person asks for, as commands and the API do: of these subjects, or of the endpoint itself."""
@@ -278,6 +288,12 @@ class Stage:
     def at(self, seconds: float, *events: Event) -> None:
         self.script += [(seconds, event) for event in events]
 
+    def reads(
+        self, source: str, title: str, summary: str = "", *, language: str = "en", published_ago: float = 0
+    ) -> Event:
+        """An article comes, and the classifier decides what to make of it."""
+        return Event(f"{source} reports", lambda: self._classify(source, title, summary, language, published_ago))
+
     def kills(self, name: str = "n1") -> Event:
         """In the middle of whatever it does."""
         return Event(f"{name} is killed", lambda: self._kill(name))
@@ -298,6 +314,17 @@ class Stage:
     def subscribes(self, desk: Desk, state: EndpointState | None = None) -> Event:
         """By command or through the API."""
         return Event(f"{desk.name} is subscribed", lambda: self._subscribe(desk, state))
+
+    def _classify(self, source: str, title: str, summary: str, language: str, published_ago: float) -> None:
+        url = f"https://{source.lower().replace(' ', '-')}.example/1"
+        come = entry(
+            id=make_id(source, title), feed_id=make_id(source), source=source, feed_name=source, guid=url, url=url,
+            title=title, summary=summary, language=language, seen_at=self.house.now,
+            published=self.house.now - timedelta(seconds=published_ago),
+        )  # fmt: skip
+        stories = self.house.stories
+        classifier = Classifier(installed(), EntryStore(stories.redis, retention_seconds=3600), stories)
+        assert [told for told in classifier.tell(come, self.house.now) if told.change], f"nothing came of {title}"
 
     async def _subscribe(self, desk: Desk, state: EndpointState | None) -> None:
         if state:
@@ -475,6 +502,9 @@ class Stage:
             if logged != outcomes:
                 found.append(f"{desk.name} logs {logged}, and not {outcomes}")
         return found
+
+    async def stories(self) -> list[Story]:
+        return await StoryReader(self.house.redis).newest(1000)
 
     def timeline(self, problem: str) -> str:
         """All that happened and all that was to happen, by time."""

@@ -74,6 +74,10 @@ class Tale:
         first = self.beginning.get("source", "Example News")
         return Event(f"{self.name} is copied {len(names)} times", lambda: self._join(names, derived_from=first))
 
+    def is_announced_again(self) -> Event:
+        """The record of its newest revision comes twice."""
+        return Event(f"{self.name} is announced again", lambda: self.house.tell(self.told))
+
     def takes_over(self, other: Tale) -> Event:
         """The younger story turns out to be this one."""
         return Event(f"{other.name} is merged into {self.name}", lambda: self._merge(other))

@@ -4,7 +4,7 @@ import pytest
 
 from shared.models.story import Status
 from shared.models.topic import Severity
-from tests.acceptance.stage import Stage
+from tests.acceptance.stage import Meanwhile, Stage
 from tests.acceptance.wants import DAY, HOUR, MINUTE, about, at, created, merged, retracted, updated
 from tests.answers import HANGS, OK
 from tests.answers import Status as Answers
@@ -169,6 +169,14 @@ async def test_a_message_that_may_have_arrived_goes_first_and_the_news_follow(st
     desk.wants(about(15 + 10 * MINUTE, 5), updated(kursk, 2, since_revision=1))
     desk.logs("timeout", "delivered", "delivered")
     await stage.plays()
+
+
+async def test_what_changes_while_a_message_is_on_its_way_follows_its_answer(stage: Stage) -> None:
+    kursk = stage.tale("kursk")
+    desk = stage.desk(Meanwhile(kursk.grows_more_severe()), OK)
+    stage.at(0, kursk.breaks())
+    desk.wants(at(15), created(kursk, 1), updated(kursk, 2, since_revision=1))
+    await stage.plays(until=DAY)
 
 
 async def test_what_was_retracted_before_it_was_told_is_not_told(stage: Stage) -> None:

@@ -104,6 +104,7 @@ class Received:
         return self.data.get("endpoint") or (self.data.get("story_id") if self.type != "webhook.test" else None)
 
 
+ANYTHING = object()
 Check = Callable[[Received], bool]
 
 
@@ -123,7 +124,7 @@ class Message:
     def differences(self, received: Received) -> Iterable[str]:
         if received.type != self.type:
             yield f"a {received.type}"
-        if received.about != self.about:
+        if self.about is not ANYTHING and received.about != self.about:
             yield "about something else"
         yield from (
             f"{name} is {received.data.get(name)!r}"
@@ -157,6 +158,11 @@ def retracted(story: Named, revision: int, **data: object) -> Message:
     return _of_story("retracted", story, {"revision": revision, "status": "retracted"} | data)
 
 
+def created_anew(**data: object) -> Message:
+    """Of whatever story."""
+    return Message("story.alert.created", ANYTHING, "anything", data)
+
+
 def _of_story(kind: str, story: Named, data: Mapping[str, object]) -> Message:
     return Message(f"story.alert.{kind}", story.id, story.name, data)
 
@@ -164,6 +170,11 @@ def _of_story(kind: str, story: Named, data: Mapping[str, object]) -> Message:
 def digest(*stories: Named, **data: object) -> Message:
     """Of these, in this order."""
     return Message("story.digest", tuple(each.id for each in stories), ", ".join(each.name for each in stories), data)
+
+
+def some_digest(**data: object) -> Message:
+    """Of whatever stories."""
+    return Message("story.digest", ANYTHING, "of anything", data)
 
 
 def notice(kind: str, endpoint: str, **data: object) -> Message:
