@@ -94,13 +94,16 @@ async def _held_back(tenure: Tenure, tried: Tried) -> list[str]:
 def _released(tenure: Tenure, ready: Ready, concluded: Conclusion, outdated: Sequence[str]) -> list[Command]:
     """The subject is no longer under way, nor are the stories of a digest.
 
-    Those that were not told are looked at again with the next try, or else in the next digest.
+    Those that were not told are looked at again: at once, with the next try, or else in the next digest.
     """
     at = concluded.next_at.timestamp() if concluded.next_at else None
     released = tenure.put([ready.subject], at)
-    if concluded.delivery.status is DeliveryStatus.DELIVERED:
-        return [*released, *tenure.put(ready.carries, None), *tenure.put(outdated, _next_digest(tenure))]
-    return [*released, *tenure.put(ready.carries, _next_digest(tenure) if at is None else at)]
+    if concluded.delivery.status is not DeliveryStatus.DELIVERED:
+        return [*released, *tenure.put(ready.carries, _next_digest(tenure) if at is None else at)]
+    told = ready.told
+    untold = [each for each in ready.carries if each not in told]
+    again = [*tenure.put(untold, concluded.attempt.at.timestamp()), *tenure.put(outdated, _next_digest(tenure))]
+    return [*released, *tenure.put(told, None), *again]
 
 
 def _next_digest(tenure: Tenure) -> float:

@@ -1,6 +1,6 @@
 """What is to be said of a subject (pure): the message to freeze, or when to look again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,6 +45,11 @@ class Ready:
     def subject(self) -> str:
         return self.delivery.subject
 
+    @property
+    def told(self) -> Collection[str]:
+        """The stories of the digest that are in the message; others may have come since it was frozen."""
+        return self.delivery.envelope.covers if self.delivery.envelope else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -84,7 +89,7 @@ class Desk:
         """`known`: the subscription was told of a story that this one has taken over."""
         if story is None:
             return Later(None, "no_such_story")
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         if reason := self._unwanted(delivery, story):
             return Later(None, reason)
         situation = Situation(known, self._quiet(now, story.severity), self.held(now), order)
@@ -107,7 +112,7 @@ class Desk:
         now: datetime,
     ) -> dict[str, Prepared]:
         """One message for as many of the stories as it holds; and what becomes of each of those that are not in it."""
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         if delivery.envelope:
             wait = self._wait(delivery, now)
             if wait:
@@ -136,7 +141,7 @@ class Desk:
 
     def notice(self, delivery: Delivery, other: EndpointState, waiting: int, now: datetime) -> Prepared:
         """How another endpoint is doing."""
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         if delivery.envelope:
             return self._wait(delivery, now) or Ready(delivery, other.notice)
         if other.notice_type is None or delivery.sent_revision >= other.notice:

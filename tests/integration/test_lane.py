@@ -20,7 +20,7 @@ from services.notifier.subjects import DIGEST, HANDSHAKE
 from shared import keys
 from shared.models.endpoint import EndpointState, EndpointStatus, Order
 from shared.models.story import AlertType, Story
-from shared.models.subscription import Delivery, DeliveryStatus, Envelope, MessageType, Subscription
+from shared.models.subscription import Attempt, Delivery, DeliveryStatus, Envelope, MessageType, Subscription
 from shared.store.deliveries import DeliveryStore
 from shared.store.endpoints import ITSELF, EndpointStore
 from tests.factories import NOON, after, article, delivery, entry, envelope, make_id, revision, story, subscription
@@ -308,15 +308,21 @@ async def is_gone(house: House) -> bool:
     return (await house.state()).reason == "gone"
 
 
-async def test_a_recovery_hastens_what_waits_for_its_next_try(house: House, hands: Hands) -> None:
-    post = Post(FAILS, OK)
+async def test_an_endpoint_that_was_closed_and_is_well_gets_at_once_what_waits_for_its_next_try(house: House) -> None:
+    post = Post(OK)
+    opened = EndpointState(status=EndpointStatus.OPEN, failures=5, down_since=after(-9), resume_at=NOON)
+    held = broken(house, "held")
+    tried = Attempt(at=after(-9), revision=1, outcome="timeout")
+    late = delivery(subject=held.id, envelope=envelope(), failures=5, retry_at=after(HOUR), attempts=(tried,))
+    await run(house.redis, [house.endpoints.save_command("desk", opened)])
+    await run(house.redis, DeliveryStore(house.redis, retention_seconds=3600).save_commands(late))
     async with delivering(house, post):
-        broken(house, "one")
         await until(house.is_idle)
-        broken(house, "other")
+        assert post.sent == []
+        broken(house, "probe")
         await until(house.is_idle)
-    assert hands.seconds == 0
-    assert [outcome for outcome, _ in post.told()] == ["created"] * 3
+    assert len(post.sent) == 2
+    assert post.sent[1] == late.envelope
 
 
 # What people have asked for
@@ -467,6 +473,22 @@ async def test_a_digest_that_fails_is_sent_again_unchanged_and_a_recovery_sends_
         assert await turned_to_next(house, hands) == 25 * HOUR
         await until(lambda: len(post.sent) == 3)
     assert sorted(post.told()[2][1]) == sorted([one.id, other.id])  # type: ignore[call-overload]
+
+
+async def test_what_was_to_go_into_a_digest_that_is_still_under_way_follows_it_at_once(
+    house: House, hands: Hands
+) -> None:
+    post = Post(FAILS, OK)
+    async with delivering(house, post, daily(), delivery_retry_scale=24 * HOUR / 5):
+        one = broken(house, "one")
+        await turned_to_next(house, hands)
+        await until(lambda: post.sent)
+        other = broken(house, "other")
+        hands.seconds = 40 * HOUR
+        await house.due.schedule({"desk": 0.0})
+        await until(lambda: len(post.sent) == 3)
+    assert post.told() == [("digest", [one.id]), ("digest", [one.id]), ("digest", [other.id])]
+    assert await house.endpoints.waiting(["desk"]) == [0]
 
 
 async def test_a_digest_that_was_given_up_has_the_next_number_and_loses_no_story(house: House, hands: Hands) -> None:
