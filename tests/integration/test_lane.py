@@ -484,6 +484,7 @@ async def test_what_was_to_go_into_a_digest_that_is_still_under_way_follows_it_a
         await turned_to_next(house, hands)
         await until(lambda: post.sent)
         other = broken(house, "other")
+        await until(house.is_idle)
         hands.seconds = 40 * HOUR
         await house.due.schedule({"desk": 0.0})
         await until(lambda: len(post.sent) == 3)
