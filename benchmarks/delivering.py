@@ -33,8 +33,9 @@ from benchmarks.measure import Row, private_redis, progress, row, table
 from benchmarks.notifying import SECRET, Receivers, Teller, notifiers, receivers, wait
 from benchmarks.receivers import WAYS
 from services.notifier.channels.posting import compact
-from services.notifier.render import Reader, sample_payload
+from services.notifier.render import sample_payload
 from services.notifier.sample import sample_story
+from services.notifier.snapshot import Reader
 from shared.store.connection import connect_sync
 
 DELIVERIES, ROUNDS, SECONDS = 1000, 5, 10.0

@@ -9,8 +9,6 @@ from services.notifier.channels.base import ChannelSender, Payload
 from services.notifier.conclude import anew
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
 from services.notifier.render import (
-    Reader,
-    articles_of,
     digest_payload,
     endpoint_payload,
     gravest_first,
@@ -20,6 +18,7 @@ from services.notifier.render import (
 )
 from services.notifier.route import refusal
 from services.notifier.sample import sample_story
+from services.notifier.snapshot import Reader, articles_of
 from shared.models.endpoint import EndpointState, EndpointStatus, Order
 from shared.models.story import Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope, MessageType, Subscription
