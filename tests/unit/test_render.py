@@ -197,8 +197,8 @@ def test_an_address_is_told_whole_or_not_at_all() -> None:
         assert found["lead_article"]["url"] == told  # type: ignore[index]
 
 
-def test_a_huge_story_is_still_told_with_its_title() -> None:
-    huge = story(
+def huge(**over: object) -> Story:
+    return story(
         title="Ж" * 20_000,
         summary="Ж" * 20_000,
         revisions=(revision(detail="\x01" * 20_000),),
@@ -206,9 +206,13 @@ def test_a_huge_story_is_still_told_with_its_title() -> None:
             article(entry(title=f"{letter * 20_000}", summary=letter * 20_000, url="https://e.example/" + "ж" * 950))
             for letter in "Ж" + "\x01" * 8
         ),
-        claims=(known(place="\x01" * 20_000),) * 20,
+        claims=(known(place="\x01" * 20_000, sources=("\x01" * 20_000,) * 20),) * 20,
+        **over,
     )
-    payload = story_payload(huge, delivery(), CREATED, NOON)
+
+
+def test_a_huge_story_is_still_told_with_its_title() -> None:
+    payload = story_payload(huge(), delivery(), CREATED, NOON)
     assert fits(payload)
     assert str(read(payload)["title"]).startswith("Ж" * 100)
 
@@ -309,6 +313,16 @@ def test_a_digest_that_was_found_too_large_is_told_in_smaller_ones() -> None:
     (_, whole), (payload, thin) = (digest_payload(delivery(thin=it), parts, NOON) for it in (False, True))
     assert 0 < thin < whole
     assert fits(payload, THIN_BODY_BYTES)
+
+
+@pytest.mark.parametrize("thin", [False, True])
+def test_a_huge_story_is_told_in_a_digest_too_and_leaves_the_others_to_the_next(thin: bool) -> None:
+    """Even if a thin digest is larger by that than it should be."""
+    stories = [huge(id="a"), huge(id="b"), huge(id="c")]
+    payload, many = digest_payload(delivery(thin=thin), [(each, delivery(), CREATED) for each in stories], NOON)
+    assert fits(payload)
+    assert many == (1 if thin else 3)
+    assert named(payload) == ["a", "b", "c"][:many]
 
 
 def test_the_gravest_come_first_then_the_most_relevant() -> None:
