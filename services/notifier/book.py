@@ -9,7 +9,7 @@ from pathlib import Path
 from services.notifier.channels.base import ChannelSender
 from services.notifier.ports import Clock, DueEndpoints, Signings, Subscriptions
 from shared.config.subscriptions import load_subscriptions, secret_files
-from shared.config.watch import Watch
+from shared.config.watch import Stamp, Watch, stamp
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.models.subscription import Signing, Subscription, WebhookChannel
@@ -51,10 +51,19 @@ class Book:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     _written: tuple[Subscription, ...] = ()
     _version: int = -1
+    _stamp: Stamp = ()
+    _secret_files: tuple[Path, ...] = ()
     _watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
-        self._watch = Watch(lambda: (self.path, *secret_files(self.path)))
+        self._watch = Watch(self._files)
+
+    def _files(self) -> tuple[Path, ...]:
+        """What the file of subscriptions names is looked up when that has changed: to read it takes long."""
+        written = stamp((self.path,))
+        if written != self._stamp:
+            self._stamp, self._secret_files = written, tuple(secret_files(self.path))
+        return (self.path, *self._secret_files)
 
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from services.notifier.calendar import Period
 from services.notifier.channels.base import Sent
-from services.notifier.retry import retry_gap, too_late
+from services.notifier.retry import HALFWAY, retry_gap, too_late
 from shared.models.subscription import Attempt, Delivery, DeliveryStatus, Envelope
 
 ATTEMPTS_KEPT = 20
@@ -77,12 +77,14 @@ def acknowledged(delivery: Delivery, digest: Envelope, now: datetime) -> Deliver
     return _arrived(delivery, digest, digest.covers[delivery.subject], now)
 
 
-def anew(delivery: Delivery, recovered_at: datetime | None) -> Delivery:
-    """Without what failed before the endpoint recovered: that was the endpoint's fault, and not the message's."""
+def anew(delivery: Delivery, released_at: datetime | None) -> Delivery:
+    """Without what failed before the endpoint came back from being closed: that was the endpoint's fault, and not the
+    message's. But when it has closed the endpoint by itself, because nobody can read it, it must not do so again."""
     last = delivery.attempts[-1].at if delivery.attempts else None
-    if delivery.envelope is None or last is None or recovered_at is None or last > recovered_at:
+    if delivery.envelope is None or last is None or released_at is None or last > released_at:
         return delivery
-    return delivery.model_copy(update={"failures": 0, "first_failed_at": None, "retry_at": None})
+    failures = min(delivery.failures, HALFWAY)
+    return delivery.model_copy(update={"failures": failures, "first_failed_at": None, "retry_at": None})
 
 
 def _after(

@@ -53,8 +53,13 @@ class Notifier:
                 lane.add_done_callback(lanes.discard)
             if not leases:
                 await self._observe_oldest()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self.pacing.tick_seconds)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something was put before an endpoint, or for a moment: others do that, too, and time does."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.fan_out.wake.wait(), self.pacing.tick_seconds)
+        self.fan_out.wake.clear()
 
     async def _bring_up_to_date(self, lease: Lease, stop: asyncio.Event) -> None:
         try:
