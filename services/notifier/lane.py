@@ -290,7 +290,7 @@ class Lane:
         if ready.delivery.subject != DIGEST:
             return self._put([ready.delivery.subject], at)
         if not sent.ok:
-            gave_up = concluded.delivery.envelope is None
+            gave_up = concluded.delivery.status is DeliveryStatus.GAVE_UP
             later = self._next_digest() if gave_up else at
             return [*self._put([DIGEST], at), *self._put(ready.carries, later)]
         told = await self.stores.deliveries.load_many(self.id, list(envelope.covers))

@@ -66,14 +66,17 @@ def digest_payload(
     now: datetime,
     since: datetime | None,
     reader: Reader = Reader(),
+    *,
+    thin: bool = False,
 ) -> tuple[Payload, int]:
-    """What fits into one message, the gravest stories first; and how many of `parts`, from the first, that are."""
+    """What fits into one message, the gravest stories first; and how many of `parts`, from the first, that are. `thin`:
+    one, for the receiver found more too large."""
     told, payload = 0, _digest(subscription_id, [], now, since, truncated=True)
     snapshots: list[object] = []
     for story, delivery, send in parts:
         snapshots.append(_clipped(_snapshot(story, delivery, send, BRIEF, reader), BRIEF.text))
         longer = _digest(subscription_id, snapshots, now, since, truncated=told + 1 < len(parts))
-        if told and not fits(longer):
+        if told and (thin or not fits(longer)):
             break
         told, payload = told + 1, longer
     return payload, told

@@ -82,7 +82,7 @@ class Desk:
             return step if isinstance(step, Later) else Later(None, "no_such_story")
         if isinstance(step, Again):
             return Ready(delivery, story.revision)
-        again = delivery.again + (order is Order.REDELIVER and delivery.sent_revision >= story.revision)
+        again = delivery.again + (order is not None and _told_before(delivery) >= story.revision)
         told = delivery.model_copy(update={"again": again, "sent_articles": articles_of(story)})
         payload = story_payload(story, delivery, step, now, self.reader)
         return Ready(self._frozen(told, story.revision, payload), story.revision)
@@ -104,9 +104,11 @@ class Desk:
         if not sends:
             return None, later
         ordered = gravest_first(sends)
-        payload, many = digest_payload(self.subscription.id, ordered, now, delivery.sent_at, self.reader)
+        payload, many = digest_payload(
+            self.subscription.id, ordered, now, delivery.sent_at, self.reader, thin=delivery.thin
+        )
         covers = {story.id: story.revision for story, _, _ in ordered[:many]}
-        number = delivery.sent_revision + 1
+        number = _told_before(delivery) + 1
         return Ready(self._frozen(delivery, number, payload, covers), number, tuple(covers)), later
 
     def test(self, delivery: Delivery, now: datetime) -> Prepared:
@@ -171,3 +173,9 @@ class Desk:
             covers=covers or {},
         )
         return delivery.model_copy(update={"envelope": envelope})
+
+
+def _told_before(delivery: Delivery) -> int:
+    """The last revision of which something was written. Its id is taken, also if it was given up."""
+    tried = delivery.attempts[-1].revision if delivery.attempts else 0
+    return max(tried, delivery.sent_revision)
