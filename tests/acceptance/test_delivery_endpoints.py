@@ -46,8 +46,8 @@ async def test_a_probe_that_fails_is_not_one_of_the_tries_of_its_message(stage: 
     desk, kursk = stage.desk(DOWN), stage.tale("kursk")
     stage.at(0, kursk.breaks())
     desk.takes(created(kursk))
-    await stage.plays(until=2 * DAY)
-    assert len(desk.received) > 150
+    await stage.plays(until=DAY)
+    assert len(desk.received) > 70
     delivery = await desk.delivery(kursk)
     assert (delivery.status, delivery.failures) == (DeliveryStatus.PENDING, 5)
 
@@ -134,17 +134,17 @@ async def test_a_disabled_endpoint_is_on_again_after_two_probes_and_gets_all_tha
 
 
 async def test_a_success_in_between_begins_the_way_to_being_disabled_anew(stage: Stage) -> None:
-    """Twice two days, with an hour between them."""
+    """Forty hours and forty more, with an hour between them."""
     desk, tales = stage.desk(), [stage.tale(f"story {number}") for number in range(3)]
     stage.at(0, tales[0].breaks())
     stage.at(HOUR, desk.goes_down(), tales[1].breaks())
-    stage.at(2 * DAY, desk.comes_up())
-    stage.at(2 * DAY + HOUR, desk.goes_down(), tales[2].breaks())
-    stage.at(4 * DAY, desk.comes_up())
+    stage.at(40 * HOUR, desk.comes_up())
+    stage.at(41 * HOUR, desk.goes_down(), tales[2].breaks())
+    stage.at(81 * HOUR, desk.comes_up())
     desk.wants(at(15), created(tales[0]))
-    desk.wants(between(2 * DAY, 2 * DAY + 18 * MINUTE), created(tales[1]))
-    desk.wants(between(4 * DAY, 4 * DAY + 18 * MINUTE), created(tales[2]))
-    await stage.plays(until=10 * DAY)
+    desk.wants(between(40 * HOUR, 40 * HOUR + 18 * MINUTE), created(tales[1]))
+    desk.wants(between(81 * HOUR, 81 * HOUR + 18 * MINUTE), created(tales[2]))
+    await stage.plays(until=100 * HOUR)
     assert {turn.status for turn in stage.turns} == {"failing", "open", "active"}
 
 
