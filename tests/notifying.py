@@ -125,12 +125,15 @@ async def house_of(
 
 @asynccontextmanager
 async def running(*notifiers: Notifier) -> AsyncIterator[None]:
-    """They end as if killed."""
-    tasks = [asyncio.create_task(notifier.run(asyncio.Event())) for notifier in notifiers]
+    """They end as if killed. A cancelling alone may go astray: `wait_for` of Python 3.11 swallows one that comes as it is
+    done, and a notifier that nobody knows of any more would go on claiming."""
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(notifier.run(stop)) for notifier in notifiers]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
+        stop.set()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
