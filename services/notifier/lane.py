@@ -216,7 +216,8 @@ class Lane:
     async def _prepare_digest(self, ids: Sequence[str], now: datetime) -> dict[str, Prepared]:
         delivery = await self.stores.deliveries.load(self.id, DIGEST)
         if delivery.envelope:
-            frozen: Prepared = Ready(delivery, delivery.envelope.revision, tuple(ids))
+            # There may be more to tell of its stories than when it was frozen.
+            frozen: Prepared = Ready(delivery, delivery.envelope.revision + 1, tuple(ids))
             if delivery.retry_at and now < delivery.retry_at:
                 frozen = Later(delivery.retry_at, "retry")
             return {DIGEST: frozen} | (dict.fromkeys(ids, frozen) if isinstance(frozen, Later) else {})
@@ -315,7 +316,7 @@ class Lane:
         rest = [each for each in ready.carries if each not in envelope.covers]
         done = [each for each in ready.carries if each in envelope.covers]
         now = concluded.attempt.at.timestamp()
-        return [*saved, *self._put([DIGEST, *done], None), *self._put(rest, now)]
+        return [*saved, *self._put([DIGEST, *done], at), *self._put(rest, now)]
 
     def _next_digest(self) -> float:
         subscription, now = self.endpoint.subscription, self.clock()
