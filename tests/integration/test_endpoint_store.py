@@ -88,7 +88,7 @@ async def test_only_what_waits_still_is_hastened_and_nothing_is_put_off(store: E
 
 # Nothing is lost, whatever happens in whatever order
 
-SUBJECTS = st.sampled_from(["a", "b", "digest", "test:1"])
+SUBJECTS = st.sampled_from(["a", "test:1"])
 TIMES = st.integers(0, 100).map(float)
 
 
@@ -120,7 +120,7 @@ class Waiting(RuleBasedStateMachine):
         self.act(self.store.add({"desk": {subject: at}}))
         self.wait(subject, at)
 
-    @rule(now=st.sampled_from((50.0, 100.0)), many=st.integers(1, 4))
+    @rule(now=st.sampled_from((50.0, 100.0)), many=st.integers(1, 3))
     def take(self, now: float, many: int) -> None:
         due = self.act(self.store.due("desk", now, many))
         assert due == {name: self.waits[name] for name in due}
