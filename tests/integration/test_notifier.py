@@ -116,8 +116,10 @@ async def test_updates_within_the_quiet_time_are_told_as_one(house: House) -> No
 async def test_what_is_urgent_waits_neither_for_the_hold_nor_for_the_quiet_time(
     house: House, urgent: dict[str, object]
 ) -> None:
-    pacing = {"alert_hold_seconds": 3600.0, "alert_update_interval_seconds": 3600.0}
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), **pacing)):
+    async with (
+        Receiver(SECRET) as receiver,
+        running(house.notifier(to(receiver.url), alert_hold_seconds=3600.0, alert_update_interval_seconds=3600.0)),
+    ):
         told = house.tell(fresh(ago=7200))
         await receiver.wait_for(1, 10)
         house.tell(revised(told, **urgent))
