@@ -89,15 +89,21 @@ class Lane:
 
     async def _open(self) -> None:
         self.state = await self.stores.endpoints.load(self.id)
-        self._orders = await self.stores.endpoints.orders(self.id)
         if await self.stores.endpoints.has_strays(self.id):
             await self._write(self.stores.endpoints.take_back_commands(self.id))
-        order = self._orders.pop(ITSELF, None)
-        if order is not None:
-            obeyed = self.stores.endpoints.obeyed_command(self.id, ITSELF)
-            now = self.clock()
-            by_hand = machine.disabled(self.state, "by_hand", now)
-            await self._change(by_hand if order is Order.DISABLE else machine.enabled(self.state, now), [obeyed])
+        await self._heed()
+
+    async def _heed(self) -> bool:
+        """What people have asked for is known from here on; whether they have enabled or disabled the endpoint."""
+        self._orders = await self.stores.endpoints.orders(self.id)
+        order = self._orders.get(ITSELF)
+        if order is None:
+            return False
+        now = self.clock()
+        by_hand = machine.disabled(self.state, "by_hand", now)
+        state = by_hand if order is Order.DISABLE else machine.enabled(self.state, now)
+        await self._change(state, self._obeyed(ITSELF))
+        return True
 
     async def _close(self) -> None:
         gate = self._gate()
@@ -146,6 +152,9 @@ class Lane:
             if not subjects:
                 return
             now = self.clock()
+            if await self._heed():
+                await self._write(self._put(subjects, now.timestamp()))
+                continue
             for subject, prepared in (await self._prepare(subjects, now)).items():
                 if isinstance(prepared, Later):
                     await self._put_off(subject, prepared)
@@ -187,8 +196,6 @@ class Lane:
     async def _prepare_stories(self, ids: Sequence[str], now: datetime) -> dict[str, Prepared]:
         stories = await self.stores.stories.load_many(ids)
         deliveries = await self.stores.deliveries.load_many(self.id, ids)
-        if ids:
-            self._orders = await self.stores.endpoints.orders(self.id)
         found = dict[str, Prepared]()
         for subject, story, delivery in zip(ids, stories, deliveries, strict=True):
             known = story is not None and delivery.sent_revision == 0 and await self._heard_of_merged(story)
@@ -205,7 +212,7 @@ class Lane:
         stories = await self.stores.stories.load_many(ids)
         deliveries = await self.stores.deliveries.load_many(self.id, ids)
         parts = [(story, each) for story, each in zip(stories, deliveries, strict=True) if story]
-        ready, later = self._desk().digest(delivery, parts, now)
+        ready, later = self._desk().digest(delivery, parts, now, self._orders)
         carried = set(ready.carries) if ready else set[str]()
         left = {each: later.get(each, Later(None if ready is None else now, "next_message")) for each in ids}
         found: dict[str, Prepared] = {each: left[each] for each in ids if each not in carried}
@@ -230,7 +237,7 @@ class Lane:
         if at is None:
             metrics.ALERTS_SUPPRESSED.labels(cause=later.reason).inc()
             log.debug("alert.not_sent", subscription=self.id, subject=subject, reason=later.reason)
-        await self._write([*self._put([subject], at), *self._obeyed(subject)])
+        await self._write([*self._put([subject], at), *([] if later.at else self._obeyed(subject))])
 
     # One attempt: freeze, send, note.
 
@@ -240,7 +247,8 @@ class Lane:
         assert envelope is not None
         fresh = {"status": DeliveryStatus.PENDING, "refused": False, "retry_at": None}
         began = ready.delivery.model_copy(update=fresh)
-        await self._write([*self.stores.deliveries.save_commands(began), *self._obeyed(subject)])
+        obeyed = [command for each in (subject, *ready.carries) for command in self._obeyed(each)]
+        await self._write([*self.stores.deliveries.save_commands(began), *obeyed])
         at, start = self.clock(), time.monotonic()
         sent = await self.endpoint.sender.send(envelope, self.endpoint.secrets(at))
         tried = Tried(self._as_test(subject, sent), self.clock(), time.monotonic() - start)
@@ -358,6 +366,7 @@ class Lane:
             outcome=sent.outcome,
             detail=sent.detail,
             webhook_id=envelope.webhook_id,
+            next_at=concluded.next_at.isoformat() if concluded.next_at else None,
         )
 
 

@@ -1,10 +1,10 @@
 """What is to be said of a subject (pure): the message to freeze, or when to look again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from services.notifier.calendar import Period, quiet_periods, quiet_until
+from services.notifier.calendar import LATELY, Period, silences, silent_until
 from services.notifier.channels.base import ChannelSender, Payload
 from services.notifier.conclude import anew
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step
@@ -28,8 +28,6 @@ DIGEST = "digest"
 ENDPOINT = "endpoint:"
 TEST = "test:"
 HANDSHAKE = "test:handshake"
-# What was held longer ago is old in any case.
-LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +66,8 @@ class Desk:
 
     def held(self, now: datetime) -> tuple[Period, ...]:
         """When nothing could be sent, of late."""
-        quiet, outage = self.subscription.quiet, self.state.outage(now)
-        periods = quiet_periods(quiet, self.subscription.timezone, now - LATELY, now) if quiet else []
-        return (*periods, *([outage] if outage else []))
+        outage = self.state.outage(now)
+        return (*silences(self.subscription, now), *([outage] if outage else []))
 
     def story(
         self, delivery: Delivery, story: Story | None, known: bool, order: Order | None, now: datetime
@@ -88,7 +85,11 @@ class Desk:
         return Ready(self._frozen(told, story.revision, payload), story.revision)
 
     def digest(
-        self, delivery: Delivery, parts: Sequence[tuple[Story, Delivery]], now: datetime
+        self,
+        delivery: Delivery,
+        parts: Sequence[tuple[Story, Delivery]],
+        now: datetime,
+        orders: Mapping[str, Order] | None = None,
     ) -> tuple[Ready | None, dict[str, Later]]:
         """One message for as many of the stories as it holds; and what becomes of those that have nothing to tell."""
         timing = Timing(hold=0, update_interval=0, max_age=self.timing.max_age)
@@ -96,7 +97,7 @@ class Desk:
         held = (*self.held(now), (began, now))
         sends, later = list[tuple[Story, Delivery, Send]](), dict[str, Later]()
         for story, each in parts:
-            step = self._step(each, story, False, None, timing, held, now)
+            step = self._step(each, story, False, (orders or {}).get(story.id), timing, held, now)
             if isinstance(step, Send):
                 sends.append((story, each, step))
             else:
@@ -144,18 +145,11 @@ class Desk:
         unwanted = None if delivery.sent_revision or delivery.envelope else refusal(self.subscription, story)
         if unwanted:
             return Later(None, unwanted)
-        situation = Situation(known, self._quiet(story, now), held, order)
+        situation = Situation(known, silent_until(self.subscription, story.severity, now), held, order)
         step = next_step(delivery, story, timing, now, situation)
         if isinstance(step, Wait):
             return Later(step.until, step.reason)
         return Later(None, step.reason) if isinstance(step, Nothing) else step
-
-    def _quiet(self, story: Story, now: datetime) -> datetime | None:
-        """Until when it must not ring."""
-        quiet = self.subscription.quiet
-        if quiet is None or (quiet.unless and story.severity.rank >= quiet.unless.rank):
-            return None
-        return quiet_until(quiet, self.subscription.timezone, now)
 
     def _frozen(
         self, delivery: Delivery, revision: int, payload: Payload, covers: dict[str, int] | None = None
