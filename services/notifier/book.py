@@ -1,7 +1,7 @@
 """The book of subscriptions: those of the file and those in the store, followed while the notifier runs."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -79,25 +79,15 @@ class Book:
                 "subscriptions.refused", problems=list(error.problems), in_force="the subscriptions before this change"
             )
 
-    async def _take(self, written: Collection[Subscription]) -> None:
+    async def _take(self, written: Iterable[Subscription]) -> None:
         version = await self.store.version()
         stored = {each.id: each for each in await self.store.all()}
         subscriptions = {**stored, **{each.id: each for each in written}}
-        self.endpoints = {each.id: made for each in subscriptions.values() if (made := await self._made(each, written))}
+        self.endpoints = {each.id: await self._endpoint(each) for each in subscriptions.values()}
         self._version = version
         # What may have waited since before a restart, or while its subscription was missing.
         await self.due.schedule({each: self.clock().timestamp() for each in self.endpoints})
         log.info("subscriptions.configured", subscriptions=len(subscriptions), stored=len(stored))
-
-    async def _made(self, subscription: Subscription, written: Collection[Subscription]) -> Endpoint | None:
-        """One of the file that cannot be used is the file's fault; one of the store leaves the others in force."""
-        try:
-            return await self._endpoint(subscription)
-        except ConfigError as error:
-            if subscription in written:
-                raise ConfigError(*(f"{self.path}: {subscription.id}: {each}" for each in error.problems)) from None
-            log.error("subscription.refused", subscription=subscription.id, problems=list(error.problems))
-            return None
 
     async def _endpoint(self, subscription: Subscription) -> Endpoint:
         known = self.endpoints.get(subscription.id)

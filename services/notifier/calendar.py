@@ -41,10 +41,10 @@ def quiet_periods(quiet: Quiet, zone: str, since: datetime, now: datetime) -> li
     return [(start, end) for start, end in _around(quiet, zone, now) if start <= now and since < end]
 
 
-def silent_until(subscription: Subscription, severity: Severity, now: datetime) -> datetime | None:
-    """Until when a story as severe as that must not ring there."""
+def silent_until(subscription: Subscription, now: datetime, severity: Severity | None = None) -> datetime | None:
+    """Until when what is as severe as that must not ring there."""
     quiet = subscription.quiet
-    if quiet is None or (quiet.unless and severity.rank >= quiet.unless.rank):
+    if quiet is None or (severity and quiet.unless and severity.rank >= quiet.unless.rank):
         return None
     return quiet_until(quiet, subscription.timezone, now)
 

@@ -72,6 +72,11 @@ def conclude(
     return Conclusion(after.model_copy(update={"attempts": kept}), attempt, next_at)
 
 
+def acknowledged(delivery: Delivery, digest: Envelope, now: datetime) -> Delivery:
+    """Of one of the stories that a digest has told."""
+    return _arrived(delivery, digest, digest.covers[delivery.subject], now)
+
+
 def anew(delivery: Delivery, recovered_at: datetime | None) -> Delivery:
     """Without what failed before the endpoint recovered: that was the endpoint's fault, and not the message's."""
     last = delivery.attempts[-1].at if delivery.attempts else None
@@ -91,9 +96,7 @@ def _after(
 ) -> tuple[Delivery, datetime | None]:
     sent, now = tried.sent, tried.at
     if sent.ok:
-        arrived = {"sent_revision": envelope.revision, "sent_at": now}
-        news = now if newest > envelope.revision else None
-        return _settled(delivery, DeliveryStatus.DELIVERED).model_copy(update=arrived), news
+        return _arrived(delivery, envelope, envelope.revision, now), now if newest > envelope.revision else None
     if sent.too_large and not envelope.thin:
         return delivery.model_copy(update={"envelope": None, "thin": True}), now
     if not tried.spent:
@@ -106,6 +109,15 @@ def _after(
     retry_at = now + timedelta(seconds=gap)
     update = {"failures": failures, "first_failed_at": since, "refused": sent.known, "retry_at": retry_at}
     return delivery.model_copy(update=update), retry_at
+
+
+def _arrived(delivery: Delivery, envelope: Envelope, revision: int, now: datetime) -> Delivery:
+    told = {
+        "sent_revision": max(revision, delivery.sent_revision),
+        "sent_at": now,
+        "sent_articles": envelope.articles.get(delivery.subject, 0),
+    }
+    return _settled(delivery, DeliveryStatus.DELIVERED).model_copy(update=told)
 
 
 def _settled(delivery: Delivery, status: DeliveryStatus) -> Delivery:

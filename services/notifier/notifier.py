@@ -8,8 +8,9 @@ from functools import partial
 
 from services.notifier.book import Book, Endpoint
 from services.notifier.fanout import FanOut
-from services.notifier.lane import Lane, Pacing, Stores
-from services.notifier.ports import Clock
+from services.notifier.lane import Lane
+from services.notifier.ports import Clock, Stores
+from services.notifier.tenure import Pacing, Tenure
 from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
@@ -63,7 +64,7 @@ class Notifier:
                 await self.stores.due.commit(lease, next_at=None)
                 log.info("endpoint.let_be", subscription=lease.member, reason="disabled" if endpoint else "unknown")
             else:
-                await Lane(self.stores, self.pacing, self.clock, endpoint, lease).run(stop)
+                await Lane(Tenure(self.stores, self.pacing, self.clock, endpoint, lease)).run(stop)
         except LeaseLost:
             log.warning("endpoint.lease_lost", subscription=lease.member)
         except StoreUnavailable as error:

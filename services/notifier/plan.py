@@ -114,8 +114,7 @@ def _nothing(
         return "up_to_date"
     if situation.order is not None:
         return None
-    tried = delivery.attempts[-1].revision if delivery.attempts else 0
-    if delivery.status is DeliveryStatus.GAVE_UP and tried >= story.revision:
+    if delivery.status is DeliveryStatus.GAVE_UP and delivery.tried_revision >= story.revision:
         return "given_up"
     return "too_old" if age(news[-1].at, now, situation.held) > timedelta(seconds=timing.max_age) else None
 

@@ -161,7 +161,7 @@ class _Stage:
 
     def _step(self, scene: _Scene, at: datetime, timing: Timing, *held: tuple[datetime, datetime]) -> Plan:
         story = scene.seen(at)
-        silent = silent_until(self.subscription, story.severity, at)
+        silent = silent_until(self.subscription, at, story.severity)
         situation = Situation(quiet_until=silent, held=(*silences(self.subscription, at), *held))
         step = plan(scene.delivery, story, timing, at, situation)
         if isinstance(step, Wait):

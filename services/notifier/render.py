@@ -13,6 +13,8 @@ from shared.models.subscription import Delivery, MessageType
 
 SCHEMA = 1
 MAX_BODY_BYTES = 16 * 1024
+# Of a digest, after a receiver found one too large.
+THIN_BODY_BYTES = 4 * 1024
 MAX_URL_BYTES = 2000
 URL_FIELDS = ("url", "article")
 MAX_MERGED = 50
@@ -51,29 +53,23 @@ def webhook_id(subscription_id: str, subject: str, revision: int, *, again: int 
 
 def story_payload(story: Story, delivery: Delivery, send: Send, now: datetime, reader: Reader = Reader()) -> Payload:
     """The fullest snapshot that fits; after a receiver found it too large, the thinnest."""
-    sizes = SIZES[-1:] if delivery.thin else SIZES
-    for size in sizes:
-        data = _clipped(_snapshot(story, delivery, send, size, reader), size.text)
-        payload = _message(MessageType(f"story.alert.{send.type.value}"), now, data)
-        if fits(payload):
-            break
-    return payload
+    return _fullest(MessageType(f"story.alert.{send.type.value}"), story, delivery, send, now, reader)
 
 
 def digest_payload(
-    subscription_id: str,
+    digest: Delivery,
     parts: Sequence[tuple[Story, Delivery, Send]],
     now: datetime,
-    since: datetime | None,
     reader: Reader = Reader(),
 ) -> tuple[Payload, int]:
-    """What fits into one message, the gravest stories first; and how many of `parts`, from the first, that are."""
-    told, payload = 0, _digest(subscription_id, [], now, since, truncated=True)
+    """What fits into one message of at least one of `parts`; and how many of them, from the first, that are."""
+    size, most = (SIZES[-1], THIN_BODY_BYTES) if digest.thin else (BRIEF, MAX_BODY_BYTES)
+    told, payload = 0, _digest(digest, [], now, truncated=True)
     snapshots: list[object] = []
     for story, delivery, send in parts:
-        snapshots.append(_clipped(_snapshot(story, delivery, send, BRIEF, reader), BRIEF.text))
-        longer = _digest(subscription_id, snapshots, now, since, truncated=told + 1 < len(parts))
-        if told and not fits(longer):
+        snapshots.append(_clipped(_snapshot(story, delivery, send, size, reader), size.text))
+        longer = _digest(digest, snapshots, now, truncated=told + 1 < len(parts))
+        if told and not fits(longer, most):
             break
         told, payload = told + 1, longer
     return payload, told
@@ -83,13 +79,12 @@ def gravest_first(parts: Iterable[tuple[Story, Delivery, Send]]) -> list[tuple[S
     return sorted(parts, key=lambda part: (-part[0].severity.rank, -part[0].score, part[0].id))
 
 
-def sample_payload(story: Story, now: datetime, reader: Reader) -> Payload:
+def sample_payload(story: Story, delivery: Delivery, now: datetime, reader: Reader = Reader()) -> Payload:
     """As a story's own, but for the type and a mark."""
     revision = story.revisions[-1]
     send = Send(revision.type, revision.reason, revision.detail)
-    nobody = Delivery(subscription_id="", subject=story.id)
-    data = _clipped(_snapshot(story, nobody, send, SIZES[0], reader), SIZES[0].text)
-    return _message(MessageType.TEST, now, {**_mapping(data), "test": True})
+    payload = _fullest(MessageType.TEST, story, delivery, send, now, reader)
+    return {**payload, "data": {**_mapping(payload["data"]), "test": True}}
 
 
 def endpoint_payload(
@@ -114,17 +109,26 @@ def endpoint_payload(
     return _message(type_, now, data)
 
 
-def fits(payload: Mapping[str, object]) -> bool:
-    return len(_json(payload).encode()) <= MAX_BODY_BYTES
+def fits(payload: Mapping[str, object], most: int = MAX_BODY_BYTES) -> bool:
+    return len(_json(payload).encode()) <= most
 
 
-def _digest(
-    subscription_id: str, snapshots: Sequence[object], now: datetime, since: datetime | None, *, truncated: bool
+def _fullest(
+    type_: MessageType, story: Story, delivery: Delivery, send: Send, now: datetime, reader: Reader
 ) -> Payload:
+    for size in SIZES[-1:] if delivery.thin else SIZES:
+        data = _clipped(_snapshot(story, delivery, send, size, reader), size.text)
+        payload = _message(type_, now, data)
+        if fits(payload):
+            break
+    return payload
+
+
+def _digest(digest: Delivery, snapshots: Sequence[object], now: datetime, *, truncated: bool) -> Payload:
     data: Payload = {
         "schema": SCHEMA,
-        "subscription": subscription_id,
-        "since": _iso(since),
+        "subscription": digest.subscription_id,
+        "since": _iso(digest.sent_at),
         "stories": list(snapshots),
         "stories_truncated": truncated,
     }

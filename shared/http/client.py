@@ -224,8 +224,7 @@ def _sendable(headers: httpx.Headers) -> dict[str, str]:
 
 
 async def _read(answer: httpx.Response, limits: Limits, arrival: _Arrival) -> bytes:
-    coding = answer.headers.get("content-encoding", "")
-    body = BoundedBody(coding, limits.max_bytes, truncate=limits.truncate or limits.body_optional)
+    body = BoundedBody(answer.headers.get("content-encoding", ""), limits.max_bytes, truncate=limits.truncate)
     arrival.body = body
     async for chunk in answer.aiter_raw():
         if not body.feed(chunk):

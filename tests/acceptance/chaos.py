@@ -49,7 +49,7 @@ from shared.runtime.process import redis_url
 from shared.runtime.serving import served
 from shared.settings import load_settings
 from shared.store.connection import connect, connect_sync
-from shared.store.deliveries import DUE_DELIVERIES
+from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
 from shared.store.pages import DUE_PAGES
 from shared.store.stories import StoryReader
@@ -286,7 +286,7 @@ async def verify(url: str, outlets: Outlets, receiver: Receiver, topics: Path) -
         marks = {key.decode().rpartition(":")[2]: sync.get(key) for key in sync.scan_iter("tocsin:topic:*:entry:*")}
     async with connect(url) as redis:
         stories = await StoryReader(redis).newest(100_000)
-        pending = await DueSet(redis, DUE_DELIVERIES).counts()
+        pending = await DueSet(redis, DUE_ENDPOINTS).counts()
         pages = await DueSet(redis, DUE_PAGES).members()
     matcher = load_matcher(topics)
     relevant = {e.id for e in entries if any(m.relevant for m in matcher.classify(e, datetime.now(UTC)).matches)}

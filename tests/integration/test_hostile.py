@@ -1,13 +1,11 @@
 """Feeds that mean harm, each polled once: how that ends. `tests/acceptance/hostile.py` has the slow ones, too."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
@@ -16,7 +14,7 @@ from services.poller.parsing import ParsingPool
 from shared.http import GuardedClient
 from tests.factories import feed
 from tests.integration.polling import House, housed, rss, running
-from tests.servers import Answer, serving, until
+from tests.servers import Answer, FakeResolver, serving, until
 from tests.traps import Sprung, listening, traps
 
 
@@ -58,7 +56,7 @@ async def test_a_feed_whose_name_flips_to_a_private_address_is_denied_and_nobody
         server = await stack.enter_async_context(serving(host="127.0.0.2"))
         private = await stack.enter_async_context(serving(server.port, host="127.0.0.3"))
         server.answers(closing(rss("Public")))
-        resolver = Flipping("127.0.0.2", "127.0.0.3")
+        resolver = FakeResolver({"news.test": [["127.0.0.2"], ["127.0.0.3"]]})
         http = await stack.enter_async_context(GuardedClient(user_agent="t", allow=public, resolver=resolver))
         poller, rebound = replace(house.poller(), http=http), feed(url=f"http://news.test:{server.port}/")
         await house.configure(rebound)
@@ -70,19 +68,3 @@ async def test_a_feed_whose_name_flips_to_a_private_address_is_denied_and_nobody
 def closing(answer: Answer) -> Answer:
     """A connection that is kept needs no second look-up."""
     return replace(answer, headers={**answer.headers, "Connection": "close"})
-
-
-class Flipping(AbstractResolver):
-    """Another address at each look-up."""
-
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = iter(addresses)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        address = next(self._addresses)
-        return [ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)]
-
-    async def close(self) -> None:
-        pass

@@ -123,7 +123,7 @@ async def _closed(stores: Delivering, subscription: Subscription, severity: Seve
     status = (await stores.endpoints.load(subscription.id)).status
     if status in _CLOSED:
         return _CLOSED[status]
-    return Silence.QUIET if silent_until(subscription, severity, datetime.now(UTC)) else None
+    return Silence.QUIET if silent_until(subscription, datetime.now(UTC), severity) else None
 
 
 def sorted_out(

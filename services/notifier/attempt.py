@@ -1,0 +1,125 @@
+"""One attempt: freeze, send, note.
+
+Between freezing a message and noting how its attempt ended lies the network; a crash there sends the same bytes again.
+"""
+
+import random
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from services.notifier import endpoint as machine
+from services.notifier.calendar import next_digest
+from services.notifier.channels.base import Sent
+from services.notifier.conclude import Conclusion, Tried, acknowledged, conclude
+from services.notifier.subjects import DIGEST, HANDSHAKE, TEST, Ready
+from services.notifier.tenure import Tenure
+from shared import metrics
+from shared.logs import get_logger
+from shared.models.endpoint import EndpointStatus
+from shared.models.subscription import Delivery, DeliveryStatus, Envelope
+from shared.store.due import Command
+
+log = get_logger()
+
+
+async def attempt(tenure: Tenure, ready: Ready) -> None:
+    """Whoever has lost the lease sends nothing. Raises LeaseLost, StoreUnavailable."""
+    envelope = ready.delivery.envelope
+    assert envelope is not None
+    ready = await _frozen(tenure, ready)
+    at, start = tenure.clock(), time.monotonic()
+    sent = await tenure.endpoint.sender.send(envelope, tenure.endpoint.secrets(at))
+    tried = Tried(_as_test(ready.subject, sent), tenure.clock(), time.monotonic() - start)
+    await _note(tenure, ready, envelope, tried)
+
+
+async def _frozen(tenure: Tenure, ready: Ready) -> Ready:
+    fresh = {"status": DeliveryStatus.PENDING, "refused": False, "retry_at": None}
+    began = ready.delivery.model_copy(update=fresh)
+    obeyed = tenure.obeyed([ready.subject, *ready.carries])
+    await tenure.write([*tenure.stores.deliveries.save_commands(began), *obeyed])
+    return replace(ready, delivery=began)
+
+
+def _as_test(subject: str, sent: Sent) -> Sent:
+    """A test is tried once: who asked for it is waiting for the answer."""
+    once = subject.startswith(TEST) and subject != HANDSHAKE
+    return replace(sent, final=True) if once and not sent.ok else sent
+
+
+async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) -> None:
+    covers = list(envelope.covers) if tried.sent.ok else []
+    covered = await tenure.stores.deliveries.load_many(tenure.id, covers)
+    held_back = await _held_back(tenure, tried)
+    # From here on nothing is waited for: other attempts may change the state meanwhile.
+    before, is_test = tenure.state, ready.subject.startswith(TEST)
+    tried = replace(tried, spent=machine.spends(before, tried.sent, is_test=is_test))
+    draw = random.random()  # noqa: S311  jitter, not a secret
+    after = machine.judged(before, tried.sent, is_test, tenure.pacing.rules, tried.at, draw)
+    held = tenure.desk.held(tried.at)
+    concluded = conclude(ready.delivery, tried, ready.newest, tenure.pacing.persistence, draw, held)
+    told = [acknowledged(each, envelope, tried.at) for each in covered]
+    commands = [
+        *tenure.stores.deliveries.save_commands(concluded.delivery),
+        tenure.stores.endpoints.log_command(tenure.id, concluded.attempt),
+        *_released(tenure, ready, concluded, told),
+    ]
+    if after.status is EndpointStatus.ACTIVE and before.status is not EndpointStatus.ACTIVE:
+        commands += tenure.stores.endpoints.hasten_commands(tenure.id, held_back, tried.at.timestamp())
+    await tenure.change(after, commands)
+    _report(tenure.id, envelope, tried, concluded)
+
+
+async def _held_back(tenure: Tenure, tried: Tried) -> list[str]:
+    """What waits for its next try, and need not if the endpoint turns out to be well. A digest keeps its times."""
+    if tenure.state.status is EndpointStatus.ACTIVE:
+        return []
+    later = await tenure.stores.endpoints.later(tenure.id, tried.at.timestamp())
+    digest = tenure.endpoint.subscription.digest
+    return [each for each in later if digest is None or each == DIGEST or ":" in each]
+
+
+def _released(tenure: Tenure, ready: Ready, concluded: Conclusion, told: Sequence[Delivery]) -> list[Command]:
+    """The subject is no longer under way, nor are the stories of a digest; `told` are those that it has told."""
+    at = concluded.next_at.timestamp() if concluded.next_at else None
+    saved = [command for each in told for command in tenure.stores.deliveries.save_commands(each)]
+    return [
+        *saved,
+        *tenure.put([ready.subject], at),
+        *_carried(tenure, ready, concluded, {each.subject for each in told}),
+    ]
+
+
+def _carried(tenure: Tenure, ready: Ready, concluded: Conclusion, told: Collection[str]) -> list[Command]:
+    """Those that were not told are looked at again: with the next try, or else in the next digest."""
+    untold = [each for each in ready.carries if each not in told]
+    if concluded.delivery.status is DeliveryStatus.GAVE_UP:
+        again = _next_digest(tenure)
+    else:
+        again = (concluded.next_at or concluded.attempt.at).timestamp()
+    return [*tenure.put(told, None), *tenure.put(untold, again)]
+
+
+def _next_digest(tenure: Tenure) -> float:
+    subscription, now = tenure.endpoint.subscription, tenure.clock()
+    digest = subscription.digest
+    return (next_digest(digest, subscription.timezone, now) if digest else now).timestamp()
+
+
+def _report(subscription_id: str, envelope: Envelope, tried: Tried, concluded: Conclusion) -> None:
+    sent, after = tried.sent, concluded.delivery
+    metrics.DELIVERY_ATTEMPTS.labels(subscription=subscription_id, outcome=sent.outcome).inc()
+    if after.status is not DeliveryStatus.PENDING:
+        metrics.DELIVERIES.labels(result=after.status.value).inc()
+    (log.info if sent.ok else log.warning)(
+        "alert.delivered" if sent.ok else "alert.not_delivered",
+        subscription=subscription_id,
+        story_id=after.subject,
+        revision=envelope.revision,
+        type=envelope.type.value,
+        outcome=sent.outcome,
+        detail=sent.detail,
+        webhook_id=envelope.webhook_id,
+        next_at=concluded.next_at.isoformat() if concluded.next_at else None,
+    )
