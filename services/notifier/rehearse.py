@@ -7,7 +7,7 @@ fails, nothing is merged, a digest has room for all.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import heappop, heappush
 
 from services.notifier.calendar import LATELY, next_digest, silences, silent_until
@@ -138,7 +138,7 @@ class _Stage:
     def _due_at(self, revision: Revision) -> datetime:
         if self.subscription.digest:
             return next_digest(self.subscription.digest, self.subscription.timezone, revision.at)
-        return revision.at + timedelta(seconds=self.timing.hold if revision.number == 1 else 0)
+        return revision.at  # `plan` knows how long it is held
 
     def _tell(self, scenes: Sequence[_Scene], at: datetime) -> None:
         for scene in scenes:

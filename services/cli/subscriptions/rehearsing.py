@@ -42,9 +42,9 @@ def totals(rehearsal: Rehearsal) -> str:
     """`3 messages: 2 created, 1 updated; held back: 4 revisions: 3 severity, 1 update interval`."""
     told = counted(len(rehearsal.messages), "message")
     types = _listed(kind(message.type) for message in rehearsal.messages)
-    held = counted(len(rehearsal.untold), "revision")
-    reasons = _listed(each.reason for each in rehearsal.untold)
-    return f"{told}{types and f': {types}'}; held back: {held}{reasons and f': {reasons}'}"
+    held, reasons = len(rehearsal.untold), _listed(each.reason for each in rehearsal.untold)
+    back = f"{counted(held, 'revision')}: {reasons}" if held else "nothing"
+    return f"{told}{types and f': {types}'}; held back: {back}"
 
 
 def as_json(rehearsal: Rehearsal) -> dict[str, object]:
