@@ -106,7 +106,6 @@ class _Stage:
     looks: list[tuple[datetime, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     untold: list[Untold] = field(default_factory=list)
-    digest_at: datetime | None = None
 
     def bring(self, story: Story) -> None:
         scene = _Scene(story, Delivery(subscription_id=self.subscription.id, subject=story.id))
@@ -148,14 +147,12 @@ class _Stage:
                 self.messages.append(_message(at, type_, step.reason, step.detail, [told]))
 
     def _digest(self, scenes: Sequence[_Scene], at: datetime) -> None:
-        began = (self.digest_at or at - LATELY, at)
         timing = replace(self.timing, hold=0, update_interval=0)
-        steps = [(scene, self._step(scene, at, timing, began)) for scene in scenes]
+        steps = [(scene, self._step(scene, at, timing, (at - LATELY, at))) for scene in scenes]
         sends = {scene.story.id: step for scene, step in steps if isinstance(step, Send)}
         told = [self._told(scene, at) for scene in scenes if scene.story.id in sends]
         ordered = [story for story, _, _ in gravest_first((s, self.scenes[s.id].delivery, sends[s.id]) for s in told)]
         if ordered:
-            self.digest_at = at
             detail = "; ".join(sends[story.id].detail for story in ordered)
             self.messages.append(_message(at, MessageType.DIGEST, "digest", detail, ordered))
 

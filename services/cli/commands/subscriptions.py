@@ -50,7 +50,7 @@ def list_subscriptions(json: Json = False) -> None:
 
 @app.command("show")
 def show_subscription(subscription_id: Id, json: Json = False) -> None:
-    """One subscription: its filters and times, how its endpoint is doing, what is next, the last attempts."""
+    """One in full: filters, state, what is next, last attempts."""
     settings = wiring.settings()
     found, standing, titles = on_delivering(settings, lambda stores: listing.one(settings, stores, subscription_id))
     if json:
@@ -139,10 +139,10 @@ def remove(subscription_id: Id) -> None:
 
 @app.command("rotate")
 def rotate(subscription_id: Id, secret_file: SecretFile = None) -> None:
-    """Give a webhook a new secret, shown once; the old one signs beside it for a day.
+    """Give a webhook a new secret, which is shown once.
 
-    Kept in the store, or in a `file:`, it is replaced; for one in the environment, or in subscriptions.yaml itself, you
-    are told what to do, with exit code 1.
+    The old one signs beside it for a day. Kept in the store, or in a `file:`, it is replaced; for one in the
+    environment, or in subscriptions.yaml itself, you are told what to do, with exit code 1.
     """
     settings = wiring.settings()
     secret = read_secret(secret_file) if secret_file else new_secret()
@@ -157,7 +157,7 @@ def rotate(subscription_id: Id, secret_file: SecretFile = None) -> None:
 
 @app.command("test")
 def test(subscription_id: Id) -> None:
-    """Send it a test on the way that alerts go, and say how that went."""
+    """Send it a test as alerts are sent, and say how that went."""
     settings = wiring.settings()
     _tell(on_delivering(settings, lambda stores: ordering.test(settings, stores, subscription_id)))
 
@@ -187,9 +187,10 @@ def recover(
     subscription_id: Id,
     since: Annotated[str, typer.Option(metavar="WHEN", help="30m, 6h, 2d ago, or a time as in ISO 8601 (UTC).")],
 ) -> None:
-    """Have it told after all what it has missed: given up, too old, never tried.
+    """Have it told after all what it has missed.
 
-    Each story that changed since then, and that it wants and has not acknowledged as it is now, is told once.
+    Given up, too old, or never tried: each story that changed since then, and that it wants and has not acknowledged as
+    it is now, is told once.
     """
     settings = wiring.settings()
     at = ordering.moment_of(since, datetime.now(UTC))
@@ -206,7 +207,7 @@ def recover(
 def redeliver(
     subscription_id: Id, story_id: Annotated[str, typer.Argument(metavar="STORY", help="As alerts name it.")]
 ) -> None:
-    """Have it told a story once more as it is now, under a new message id."""
+    """Have it told a story once more, under a new message id."""
     settings = wiring.settings()
     _tell(on_delivering(settings, lambda stores: ordering.redeliver(settings, stores, subscription_id, story_id)))
 
@@ -219,7 +220,7 @@ def enable(subscription_id: Id) -> None:
 
 @app.command("disable")
 def disable(subscription_id: Id) -> None:
-    """Let nothing go to it until it is enabled; all that comes meanwhile is kept."""
+    """Send it nothing until it is enabled; everything is kept."""
     _switch(subscription_id, Order.DISABLE)
 
 
