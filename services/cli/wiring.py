@@ -46,7 +46,6 @@ class Delivering:
     deliveries: DeliveryStore
     due: DueSet
     stories: StoryReader
-    alerts: AlertStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,6 @@ async def opened_delivering(settings: Settings) -> AsyncIterator[Delivering]:
                 deliveries=DeliveryStore(redis, retention_seconds=settings.story_retention_seconds),
                 due=DueSet(redis, DUE_ENDPOINTS),
                 stories=StoryReader(redis),
-                alerts=AlertStream(redis),
             )
 
 

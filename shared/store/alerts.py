@@ -17,8 +17,6 @@ from shared.store.due import Command
 GROUP = "notifiers"
 # A record that a notifier took and never acknowledged is another's after this time: it has died.
 CLAIM_AFTER_MILLISECONDS = 10_000
-# A notifier that runs asks for records every second.
-AWAY_MILLISECONDS = 5_000
 log = get_logger()
 
 
@@ -69,14 +67,6 @@ class AlertStream:
         return _first(
             await self.redis.xreadgroup(GROUP, consumer, {keys.alerts(): ">"}, count=n, block=wait_milliseconds)
         )
-
-    async def is_read(self) -> bool:
-        """Whether a notifier runs."""
-        try:
-            consumers = await self.redis.xinfo_consumers(keys.alerts(), GROUP)
-        except ResponseError:  # nobody has ever joined
-            return False
-        return any(consumer["idle"] < AWAY_MILLISECONDS for consumer in consumers)
 
     async def acknowledge(self, records: Sequence[AnyRecord]) -> None:
         if records:

@@ -78,10 +78,6 @@ class EndpointStore:
                 pipe.zcard(keys.waiting(each))
             return [int(number) for number in await pipe.execute()]
 
-    async def waits(self, subscription_id: str, subject: str) -> bool:
-        """Whether nobody has taken it yet."""
-        return await self.redis.zscore(keys.waiting(subscription_id), subject) is not None
-
     async def later(self, subscription_id: str, now: float) -> list[str]:
         """Subjects whose time has not come."""
         return _subjects(await self.redis.zrangebyscore(keys.waiting(subscription_id), f"({now!r}", "+inf"))

@@ -35,6 +35,7 @@ from tests.notifying import House, house_of, running
 from tests.receivers import Receiver
 from tests.servers import until
 
+NO_NOTIFIER = "no notifier takes it up: is one running? It is done as soon as one is"
 FAILS, GONE = Status(500), Status(410)
 SECRETS = re.compile(r"whsec_[A-Za-z0-9+/=]+")
 Run = Callable[..., Awaitable[Ran]]
@@ -216,7 +217,7 @@ async def test_one_can_be_added_before_a_notifier_runs(house: House, run: Run) -
     async with Receiver() as receiver:
         ran = await run("add", "desk", "--webhook", receiver.url)
         assert ran.code == 1
-        assert "no notifier runs; it will be done as soon as one does" in ran.err
+        assert NO_NOTIFIER in ran.err
         assert len(SECRETS.findall(ran.out)) == 1
         async with running(house.notifier()):
             await until(lambda: receiver.requests)
@@ -454,7 +455,7 @@ async def test_a_test_that_no_notifier_takes_says_so_and_is_sent_when_one_runs(h
         house.write(to(receiver.url))
         ran = await run("test", "desk")
         assert (ran.code, ran.out) == (1, "")
-        assert ran.err == "tocsin: no notifier runs; it will be done as soon as one does\n"
+        assert ran.err == f"tocsin: {NO_NOTIFIER}\n"
         async with running(house.notifier(to(receiver.url))):
             await until(lambda: receiver.requests)
         house.write(to(receiver.url, enabled=False))
@@ -538,6 +539,19 @@ async def test_a_story_is_told_once_more_under_an_id_of_its_own(house: House, ru
         assert (await run("redeliver", "desk", "nowhere")).code == 1
 
 
+async def test_whoever_asks_for_a_story_has_it_at_once_with_its_news(house: House, run: Run) -> None:
+    async with Receiver() as receiver:
+        patient = house.notifier(to(receiver.url), alert_hold_seconds=3600.0, alert_update_interval_seconds=3600.0)
+        async with running(patient):
+            told = house.tell(fresh())
+            await until(house.is_idle)
+            assert (await run("redeliver", "desk", told.id)).code == 0
+            house.tell(revised(told))
+            await until(house.is_idle)
+            assert (await run("redeliver", "desk", told.id)).code == 0
+            assert [body["type"] for body in bodies(receiver)] == ["story.alert.created", "story.alert.updated"]
+
+
 async def test_to_a_digest_a_story_is_told_once_more_at_once(house: House, run: Run) -> None:
     async with Receiver() as receiver, running(house.notifier(to(receiver.url, digest={"at": ("08:00",)}))):
         told = house.tell(fresh())
@@ -567,7 +581,7 @@ async def test_an_order_that_no_notifier_takes_stands_until_one_runs(house: Hous
         house.write(to(receiver.url))
         ran = await run("disable", "desk")
         assert (ran.code, ran.out) == (0, "asked for: disable desk\n")
-        assert "no notifier runs; it will be done as soon as one does" in ran.err
+        assert NO_NOTIFIER in ran.err
         house.tell(fresh())
         async with running(house.notifier(to(receiver.url))):
             await until(house.is_idle)

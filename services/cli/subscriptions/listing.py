@@ -148,7 +148,7 @@ def _times(subscription: Subscription, now: datetime) -> list[tuple[str, object]
     digest, held, zone = subscription.digest, subscription.quiet, subscription.timezone
     due = next_digest(digest, zone, now) if digest else None
     quiet_now = quiet_until(held, zone, now) if held else None
-    return [
+    facts = [
         ("told", told(subscription)),
         ("next digest", due and f"{moment(due)}, {ahead(due, now)}"),
         ("quiet", quiet(subscription)),
@@ -156,6 +156,7 @@ def _times(subscription: Subscription, now: datetime) -> list[tuple[str, object]
         ("at most", f"{counted(subscription.per_minute, 'message')} a minute"),
         ("also told", subscription.endpoints and "when other endpoints fail, are disabled or recover"),
     ]
+    return [(name, fact) for name, fact in facts if fact]
 
 
 def _delivering(standing: Standing, now: datetime) -> list[tuple[str, object]]:

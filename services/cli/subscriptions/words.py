@@ -90,7 +90,8 @@ def state_of(subscription: Subscription, state: EndpointState) -> tuple[str, str
     """Its name, and the reason if it is told."""
     if not subscription.enabled:
         return EndpointStatus.DISABLED.value, OFF
-    return state.status.value, "" if state.reason == NEW else state.reason.replace("_", " ")
+    well = state.status is EndpointStatus.ACTIVE
+    return state.status.value, "" if well or state.reason == NEW else state.reason.replace("_", " ")
 
 
 def described(known: Known, state: EndpointState | None, waiting: int | None) -> dict[str, object]:
@@ -122,7 +123,7 @@ def is_story(subject: str) -> bool:
 
 
 def kind(type_: MessageType) -> str:
-    return type_.value.removeprefix("story.alert.")
+    return type_.value.removeprefix("story.").removeprefix("alert.")
 
 
 ATTEMPT_COLUMNS = ("at", "type", "title", "revision", "outcome", "detail", "seconds", "next")
