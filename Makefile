@@ -41,6 +41,7 @@ chaos: install ## kill services and Redis, at random and by receivers; feed the 
 	@$(BIN)/python tests/acceptance/pollers.py $(ARGS)
 	@$(BIN)/python -m tests.acceptance.hostile
 	@$(BIN)/python -m tests.acceptance.killing
+	@$(BIN)/python -m tests.acceptance.rotating
 
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 	@$(BIN)/python -m benchmarks.run $(ARGS)
