@@ -5,14 +5,16 @@ Between freezing a message and noting how its attempt ended lies the network; a 
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from services.notifier import endpoint as machine
+from services.notifier.briefing import DIGEST_BATCH, readable_stories
 from services.notifier.calendar import next_digest
 from services.notifier.channels.base import Sent
 from services.notifier.conclude import Conclusion, Tried, acknowledged, conclude
-from services.notifier.subjects import DIGEST, HANDSHAKE, TEST, Ready
+from services.notifier.subjects import HANDSHAKE, TEST, Ready
 from services.notifier.tenure import Tenure
 from shared import metrics
 from shared.logs import get_logger
@@ -35,10 +37,12 @@ async def attempt(tenure: Tenure, ready: Ready) -> None:
 
 
 async def _frozen(tenure: Tenure, ready: Ready) -> Ready:
-    fresh = {"status": DeliveryStatus.PENDING, "refused": False, "retry_at": None}
+    fresh = {"status": DeliveryStatus.PENDING, "retry_at": None}
     began = ready.delivery.model_copy(update=fresh)
+    # Whoever finds it under way, after a crash, cannot know whether it arrived.
+    under_way = began.model_copy(update={"doubtful": True})
     obeyed = tenure.obeyed([ready.subject, *ready.carries])
-    await tenure.write([*tenure.stores.deliveries.save_commands(began), *obeyed])
+    await tenure.write([*tenure.stores.deliveries.save_commands(under_way), *obeyed])
     return replace(ready, delivery=began)
 
 
@@ -49,8 +53,7 @@ def _as_test(subject: str, sent: Sent) -> Sent:
 
 
 async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) -> None:
-    covers = list(envelope.covers) if tried.sent.ok else []
-    covered = await tenure.stores.deliveries.load_many(tenure.id, covers)
+    told, outdated = await _covered(tenure, envelope, tried) if tried.sent.ok else ([], [])
     held_back = await _held_back(tenure, tried)
     # From here on nothing is waited for: other attempts may change the state meanwhile.
     before, is_test = tenure.state, ready.subject.startswith(TEST)
@@ -59,11 +62,10 @@ async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) 
     after = machine.judged(before, tried.sent, is_test, tenure.pacing.rules, tried.at, draw)
     held = tenure.desk.held(tried.at)
     concluded = conclude(ready.delivery, tried, ready.newest, tenure.pacing.persistence, draw, held)
-    told = [acknowledged(each, envelope, tried.at) for each in covered]
     commands = [
-        *tenure.stores.deliveries.save_commands(concluded.delivery),
+        *(command for each in (concluded.delivery, *told) for command in tenure.stores.deliveries.save_commands(each)),
         tenure.stores.endpoints.log_command(tenure.id, concluded.attempt),
-        *_released(tenure, ready, concluded, told),
+        *_released(tenure, ready, concluded, outdated),
     ]
     if after.status is EndpointStatus.ACTIVE and before.status is not EndpointStatus.ACTIVE:
         commands += tenure.stores.endpoints.hasten_commands(tenure.id, held_back, tried.at.timestamp())
@@ -71,34 +73,39 @@ async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) 
     _report(tenure.id, envelope, tried, concluded)
 
 
+async def _covered(tenure: Tenure, digest: Envelope, tried: Tried) -> tuple[list[Delivery], list[str]]:
+    """The stories that a digest has told, and those of them of which there is more to tell by now."""
+    ids = list(digest.covers)
+    deliveries = await tenure.stores.deliveries.load_many(tenure.id, ids)
+    now = await readable_stories(tenure, ids)
+    revisions = {each: story.revision if story else 0 for each, story in now.items()}
+    outdated = [each for each in ids if revisions.get(each, inf) > digest.covers[each]]
+    return [acknowledged(each, digest, tried.at) for each in deliveries], outdated
+
+
 async def _held_back(tenure: Tenure, tried: Tried) -> list[str]:
-    """What waits for its next try, and need not if the endpoint turns out to be well. A digest keeps its times."""
+    """What waits for its next try, and need not if the endpoint turns out to be well."""
     if tenure.state.status is EndpointStatus.ACTIVE:
         return []
-    later = await tenure.stores.endpoints.later(tenure.id, tried.at.timestamp())
-    digest = tenure.endpoint.subscription.digest
-    return [each for each in later if digest is None or each == DIGEST or ":" in each]
+    if tenure.endpoint.subscription.digest is None:
+        return await tenure.stores.endpoints.later(tenure.id, tried.at.timestamp())
+    # What is to go into the next digest waits for that.
+    return list(await tenure.stores.endpoints.due(tenure.id, _next_digest(tenure) - 1, DIGEST_BATCH))
 
 
-def _released(tenure: Tenure, ready: Ready, concluded: Conclusion, told: Sequence[Delivery]) -> list[Command]:
-    """The subject is no longer under way, nor are the stories of a digest; `told` are those that it has told."""
+def _released(tenure: Tenure, ready: Ready, concluded: Conclusion, outdated: Sequence[str]) -> list[Command]:
+    """The subject is no longer under way, nor are the stories of a digest.
+
+    Those that were not told are looked at again: at once, with the next try, or else in the next digest.
+    """
     at = concluded.next_at.timestamp() if concluded.next_at else None
-    saved = [command for each in told for command in tenure.stores.deliveries.save_commands(each)]
-    return [
-        *saved,
-        *tenure.put([ready.subject], at),
-        *_carried(tenure, ready, concluded, {each.subject for each in told}),
-    ]
-
-
-def _carried(tenure: Tenure, ready: Ready, concluded: Conclusion, told: Collection[str]) -> list[Command]:
-    """Those that were not told are looked at again: with the next try, or else in the next digest."""
+    released = tenure.put([ready.subject], at)
+    if concluded.delivery.status is not DeliveryStatus.DELIVERED:
+        return [*released, *tenure.put(ready.carries, _next_digest(tenure) if at is None else at)]
+    told = ready.told
     untold = [each for each in ready.carries if each not in told]
-    if concluded.delivery.status is DeliveryStatus.GAVE_UP:
-        again = _next_digest(tenure)
-    else:
-        again = (concluded.next_at or concluded.attempt.at).timestamp()
-    return [*tenure.put(told, None), *tenure.put(untold, again)]
+    again = [*tenure.put(untold, concluded.attempt.at.timestamp()), *tenure.put(outdated, _next_digest(tenure))]
+    return [*released, *tenure.put(told, None), *again]
 
 
 def _next_digest(tenure: Tenure) -> float:

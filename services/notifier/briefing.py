@@ -10,6 +10,7 @@ from services.notifier.tenure import Tenure
 from shared.logs import get_logger
 from shared.models.story import Story
 
+DIGEST_BATCH = 500
 # What a newer version wrote is left for it.
 UNREADABLE_AGAIN = timedelta(minutes=1)
 log = get_logger()
@@ -31,7 +32,7 @@ def is_story(subject: str) -> bool:
 
 
 async def _prepare_stories(tenure: Tenure, ids: Sequence[str], now: datetime) -> dict[str, Prepared]:
-    stories = await _readable(tenure, ids)
+    stories = await readable_stories(tenure, ids)
     deliveries = await tenure.stores.deliveries.load_many(tenure.id, ids)
     found: dict[str, Prepared] = _unreadable(ids, stories, now)
     for delivery in deliveries:
@@ -44,7 +45,7 @@ async def _prepare_stories(tenure: Tenure, ids: Sequence[str], now: datetime) ->
 
 
 async def _prepare_digest(tenure: Tenure, ids: Sequence[str], now: datetime) -> dict[str, Prepared]:
-    stories = await _readable(tenure, ids)
+    stories = await readable_stories(tenure, ids)
     digest, *deliveries = await tenure.stores.deliveries.load_many(tenure.id, [DIGEST, *ids])
     parts = {each.subject: (stories[each.subject], each) for each in deliveries if each.subject in stories}
     return _unreadable(ids, stories, now) | tenure.desk.digest(digest, parts, tenure.orders, now)
@@ -66,14 +67,14 @@ async def _heard_of_merged(tenure: Tenure, story: Story) -> bool:
     return any(delivery.sent_revision for delivery in told)
 
 
-async def _readable(tenure: Tenure, ids: Sequence[str]) -> dict[str, Story | None]:
-    """Without those that cannot be read: they must not hold up the others."""
+async def readable_stories(tenure: Tenure, ids: Sequence[str]) -> dict[str, Story | None]:
+    """Id → story, or None if there is none; without those that cannot be read, which must not hold up the others."""
     try:
         return dict(zip(ids, await tenure.stores.stories.load_many(ids), strict=True))
     except ValidationError:
         if len(ids) > 1:
             half = len(ids) // 2
-            return await _readable(tenure, ids[:half]) | await _readable(tenure, ids[half:])
+            return await readable_stories(tenure, ids[:half]) | await readable_stories(tenure, ids[half:])
         log.exception("story.unreadable", subscription=tenure.id, story_id=ids[0])
         return {}
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from services.notifier.calendar import Period
 from services.notifier.channels.base import Sent
-from services.notifier.retry import retry_gap, too_late
+from services.notifier.retry import HALFWAY, retry_gap, too_late
 from shared.models.subscription import Attempt, Delivery, DeliveryStatus, Envelope
 
 ATTEMPTS_KEPT = 20
@@ -77,12 +77,14 @@ def acknowledged(delivery: Delivery, digest: Envelope, now: datetime) -> Deliver
     return _arrived(delivery, digest, digest.covers[delivery.subject], now)
 
 
-def anew(delivery: Delivery, recovered_at: datetime | None) -> Delivery:
-    """Without what failed before the endpoint recovered: that was the endpoint's fault, and not the message's."""
+def anew(delivery: Delivery, released_at: datetime | None) -> Delivery:
+    """Without what failed before the endpoint came back from being closed: that was the endpoint's fault, and not the
+    message's. But when it has closed the endpoint by itself, because nobody can read it, it must not do so again."""
     last = delivery.attempts[-1].at if delivery.attempts else None
-    if delivery.envelope is None or last is None or recovered_at is None or last > recovered_at:
+    if delivery.envelope is None or last is None or released_at is None or last > released_at:
         return delivery
-    return delivery.model_copy(update={"failures": 0, "first_failed_at": None, "retry_at": None})
+    failures = min(delivery.failures, HALFWAY)
+    return delivery.model_copy(update={"failures": failures, "first_failed_at": None, "retry_at": None})
 
 
 def _after(
@@ -98,16 +100,17 @@ def _after(
     if sent.ok:
         return _arrived(delivery, envelope, envelope.revision, now), now if newest > envelope.revision else None
     if sent.too_large and not envelope.thin:
-        return delivery.model_copy(update={"envelope": None, "thin": True}), now
+        return delivery.model_copy(update={"envelope": None, "thin": True, "doubtful": False}), now
+    doubtful = delivery.doubtful or not sent.known
     if not tried.spent:
-        return delivery.model_copy(update={"refused": sent.known}), now
+        return delivery.model_copy(update={"doubtful": doubtful}), now
     failures, since = delivery.failures + 1, delivery.first_failed_at or now
     gap = retry_gap(failures, persistence.scale, draw)
     if sent.final or sent.too_large or gap is None or too_late(since, now, persistence.max_age, held):
         news = now if newest > envelope.revision and not sent.final else None
         return _settled(delivery, DeliveryStatus.GAVE_UP), news
     retry_at = now + timedelta(seconds=gap)
-    update = {"failures": failures, "first_failed_at": since, "refused": sent.known, "retry_at": retry_at}
+    update = {"failures": failures, "first_failed_at": since, "doubtful": doubtful, "retry_at": retry_at}
     return delivery.model_copy(update=update), retry_at
 
 
@@ -126,7 +129,7 @@ def _settled(delivery: Delivery, status: DeliveryStatus) -> Delivery:
         "failures": 0,
         "first_failed_at": None,
         "envelope": None,
-        "refused": False,
+        "doubtful": False,
         "retry_at": None,
         "thin": False,
     }

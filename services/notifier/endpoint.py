@@ -159,7 +159,8 @@ def _probe_failed(state: EndpointState, rules: Rules, now: datetime) -> Endpoint
 
 
 def _recovered(state: EndpointState, now: datetime) -> EndpointState:
-    after = _well(state, Reason.RECOVERED, now, recovered_at=max(now, state.down_since or now))
+    released = {} if state.status is EndpointStatus.FAILING else {"released_at": now}
+    after = _well(state, Reason.RECOVERED, now, recovered_at=max(now, state.down_since or now), **released)
     worried = state.notice_type in (MessageType.FAILING, MessageType.DISABLED)
     return _noticed(after, MessageType.RECOVERED) if worried else after
 

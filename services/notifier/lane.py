@@ -1,12 +1,14 @@
 """A lane: one endpoint, claimed by this notifier, is brought up to date with all that waits for it."""
 
 import asyncio
+import random
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
 from services.notifier.attempt import attempt
-from services.notifier.briefing import is_story, prepare
+from services.notifier.briefing import DIGEST_BATCH, is_story, prepare
 from services.notifier.endpoint import Gate
 from services.notifier.subjects import DIGEST, TEST, Later
 from services.notifier.tenure import Tenure
@@ -14,7 +16,6 @@ from shared import metrics
 from shared.logs import get_logger
 from shared.models.endpoint import EndpointStatus
 
-DIGEST_BATCH = 500
 TESTS_LOOKED_FOR = 10_000
 STOPPING_SECONDS = 2.0
 log = get_logger()
@@ -24,12 +25,14 @@ log = get_logger()
 class Lane:
     tenure: Tenure
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _turn_ends: float = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until nothing is due any more, or the endpoint is to be left alone. Raises LeaseLost, StoreUnavailable."""
         try:
             await self.tenure.begin()
-            while not stop.is_set():
+            self._begin_turn()
+            while not (stop.is_set() or await self._gives_way()):
                 await self._begin_due()
                 if not self._running:
                     break
@@ -40,6 +43,21 @@ class Lane:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _begin_turn(self) -> None:
+        """Their lengths differ, or one notifier would let go of everything at once, and the other take it all."""
+        spread = random.uniform(0.5, 1.5)  # noqa: S311  jitter, not a secret
+        self._turn_ends = time.monotonic() + self.tenure.pacing.turn_seconds * spread
+
+    async def _gives_way(self) -> bool:
+        """After its turn, if what is under way ends in a moment; nothing slow is waited for."""
+        if time.monotonic() < self._turn_ends:
+            return False
+        self._begin_turn()
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=self.tenure.pacing.tick_seconds)
+            self._reap()
+        return not self._running
 
     async def _until_something_ends(self) -> None:
         tenure = self.tenure

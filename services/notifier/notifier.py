@@ -1,7 +1,6 @@
 """The notifier's shell: claims endpoints for which something is due, and brings each up to date in its lane."""
 
 import asyncio
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -53,8 +52,13 @@ class Notifier:
                 lane.add_done_callback(lanes.discard)
             if not leases:
                 await self._observe_oldest()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self.pacing.tick_seconds)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something was put before an endpoint, or for a moment: others do that, too, and time does."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.fan_out.wake.wait(), self.pacing.tick_seconds)
+        self.fan_out.wake.clear()
 
     async def _bring_up_to_date(self, lease: Lease, stop: asyncio.Event) -> None:
         try:
@@ -81,4 +85,4 @@ class Notifier:
     async def _observe_oldest(self) -> None:
         with suppress(*StoreUnavailable):
             next_at = await self.stores.due.next_at()
-            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, time.time() - next_at) if next_at else 0.0)
+            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, self.clock().timestamp() - next_at) if next_at else 0.0)

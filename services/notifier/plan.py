@@ -83,7 +83,7 @@ def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime, s
         return Wait(delivery.retry_at, "retry")
     if situation.quiet_until:
         return Wait(situation.quiet_until, "quiet_hours")
-    superseded = delivery.refused and story.revision > frozen.revision
+    superseded = not delivery.doubtful and story.revision > frozen.revision
     return plan(delivery, story, timing, now, situation) if superseded else Again(frozen)
 
 

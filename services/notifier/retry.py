@@ -7,6 +7,8 @@ from services.notifier.calendar import Period, age
 
 # News decays: eight tries over some eighteen hours, the first soon. ±20 % so that endpoints do not fall into step.
 GAPS_SECONDS = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 18000.0, 36000.0)
+# From here on the gaps are so long that other messages come between.
+HALFWAY = 4
 SPREAD = 0.2
 
 

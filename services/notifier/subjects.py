@@ -1,6 +1,6 @@
 """What is to be said of a subject (pure): the message to freeze, or when to look again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +9,6 @@ from services.notifier.channels.base import ChannelSender, Payload
 from services.notifier.conclude import anew
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
 from services.notifier.render import (
-    Reader,
-    articles_of,
     digest_payload,
     endpoint_payload,
     gravest_first,
@@ -20,6 +18,7 @@ from services.notifier.render import (
 )
 from services.notifier.route import refusal
 from services.notifier.sample import sample_story
+from services.notifier.snapshot import Reader, articles_of
 from shared.models.endpoint import EndpointState, EndpointStatus, Order
 from shared.models.story import Story
 from shared.models.subscription import Delivery, DeliveryStatus, Envelope, MessageType, Subscription
@@ -42,6 +41,11 @@ class Ready:
     @property
     def subject(self) -> str:
         return self.delivery.subject
+
+    @property
+    def told(self) -> Collection[str]:
+        """The stories of the digest that are in the message; others may have come since it was frozen."""
+        return self.delivery.envelope.covers if self.delivery.envelope else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Desk:
         """`known`: the subscription was told of a story that this one has taken over."""
         if story is None:
             return Later(None, "no_such_story")
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         if reason := self._unwanted(delivery, story):
             return Later(None, reason)
         situation = Situation(known, self._quiet(now, story.severity), self.held(now), order)
@@ -104,7 +108,7 @@ class Desk:
         now: datetime,
     ) -> dict[str, Prepared]:
         """One message for as many of the stories as it holds; and what becomes of each of those that are not in it."""
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         if delivery.envelope:
             wait = self._wait(delivery, now)
             if wait:
@@ -128,12 +132,12 @@ class Desk:
             delivery = delivery.model_copy(update={"again": delivery.again + 1})
         if delivery.envelope:
             return Ready(delivery, 1)
-        payload = sample_payload(sample_story(now), delivery, now, self.reader)
+        payload = sample_payload(sample_story(now), now, self.reader, thin=delivery.thin)
         return Ready(self._frozen(delivery, 1, payload), 1)
 
     def notice(self, delivery: Delivery, other: EndpointState, waiting: int, now: datetime) -> Prepared:
         """How another endpoint is doing."""
-        delivery = anew(delivery, self.state.recovered_at)
+        delivery = anew(delivery, self.state.released_at)
         if delivery.envelope:
             return self._wait(delivery, now) or Ready(delivery, other.notice)
         if other.notice_type is None or delivery.sent_revision >= other.notice:
@@ -169,8 +173,6 @@ class Desk:
     ) -> Send | Later:
         if story is None:
             return Later(None, "no_such_story")
-        # What was under way by itself, before there were digests, goes into this one.
-        delivery = delivery.model_copy(update={"envelope": None})
         if reason := self._unwanted(delivery, story):
             return Later(None, reason)
         timing = Timing(hold=0, update_interval=0, max_age=self.timing.max_age)

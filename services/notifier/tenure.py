@@ -27,7 +27,8 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """`tick_seconds`: how often a lane that is at work looks for more."""
+    """`tick_seconds`: how often a lane that is at work looks for more. `turn_seconds`: how long, more or less, it is at
+    work before another notifier may go on, which may have less to do."""
 
     concurrency: int
     lease_seconds: float
@@ -36,6 +37,7 @@ class Pacing:
     rules: Rules
     base_url: str | None = None
     tick_seconds: float = 0.25
+    turn_seconds: float = 2.0
 
 
 @dataclass(slots=True)

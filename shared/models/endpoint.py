@@ -34,6 +34,9 @@ class EndpointState(Model):
     opened: Annotated[int, Field(description="how often in a row the breaker has opened")] = 0
     down_since: UtcDatetime | None = None
     recovered_at: UtcDatetime | None = None
+    released_at: Annotated[
+        UtcDatetime | None, Field(description="when it last came back from being open or disabled")
+    ] = None
     throttled_until: Annotated[UtcDatetime | None, Field(description="as the receiver asked with Retry-After")] = None
     resume_at: Annotated[UtcDatetime | None, Field(description="when an open or disabled one is probed")] = None
     probe_until: Annotated[
