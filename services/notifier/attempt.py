@@ -37,10 +37,12 @@ async def attempt(tenure: Tenure, ready: Ready) -> None:
 
 
 async def _frozen(tenure: Tenure, ready: Ready) -> Ready:
-    fresh = {"status": DeliveryStatus.PENDING, "refused": False, "retry_at": None}
+    fresh = {"status": DeliveryStatus.PENDING, "retry_at": None}
     began = ready.delivery.model_copy(update=fresh)
+    # Whoever finds it under way, after a crash, cannot know whether it arrived.
+    under_way = began.model_copy(update={"doubtful": True})
     obeyed = tenure.obeyed([ready.subject, *ready.carries])
-    await tenure.write([*tenure.stores.deliveries.save_commands(began), *obeyed])
+    await tenure.write([*tenure.stores.deliveries.save_commands(under_way), *obeyed])
     return replace(ready, delivery=began)
 
 
@@ -126,4 +128,5 @@ def _report(subscription_id: str, envelope: Envelope, tried: Tried, concluded: C
         outcome=sent.outcome,
         detail=sent.detail,
         webhook_id=envelope.webhook_id,
+        next_at=concluded.next_at.isoformat() if concluded.next_at else None,
     )

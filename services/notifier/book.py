@@ -13,6 +13,7 @@ from shared.config.watch import Stamp, Watch, stamp
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.models.subscription import Signing, Subscription, WebhookChannel
+from shared.runtime.pausing import pause
 from shared.store.patience import patiently
 
 LOOK_EVERY_SECONDS = 2.0
@@ -72,9 +73,7 @@ class Book:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow file and store until `stop`."""
         while not stop.is_set():
-            try:
-                await asyncio.wait_for(stop.wait(), self.look_every_seconds)
-            except TimeoutError:
+            if not await pause(stop, self.look_every_seconds):
                 await self.refresh(stop)
 
     async def refresh(self, stop: asyncio.Event) -> None:

@@ -100,16 +100,17 @@ def _after(
     if sent.ok:
         return _arrived(delivery, envelope, envelope.revision, now), now if newest > envelope.revision else None
     if sent.too_large and not envelope.thin:
-        return delivery.model_copy(update={"envelope": None, "thin": True}), now
+        return delivery.model_copy(update={"envelope": None, "thin": True, "doubtful": False}), now
+    doubtful = delivery.doubtful or not sent.known
     if not tried.spent:
-        return delivery.model_copy(update={"refused": sent.known}), now
+        return delivery.model_copy(update={"doubtful": doubtful}), now
     failures, since = delivery.failures + 1, delivery.first_failed_at or now
     gap = retry_gap(failures, persistence.scale, draw)
     if sent.final or sent.too_large or gap is None or too_late(since, now, persistence.max_age, held):
         news = now if newest > envelope.revision and not sent.final else None
         return _settled(delivery, DeliveryStatus.GAVE_UP), news
     retry_at = now + timedelta(seconds=gap)
-    update = {"failures": failures, "first_failed_at": since, "refused": sent.known, "retry_at": retry_at}
+    update = {"failures": failures, "first_failed_at": since, "doubtful": doubtful, "retry_at": retry_at}
     return delivery.model_copy(update=update), retry_at
 
 
@@ -128,7 +129,7 @@ def _settled(delivery: Delivery, status: DeliveryStatus) -> Delivery:
         "failures": 0,
         "first_failed_at": None,
         "envelope": None,
-        "refused": False,
+        "doubtful": False,
         "retry_at": None,
         "thin": False,
     }

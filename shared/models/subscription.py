@@ -231,9 +231,10 @@ class Delivery(Model):
 
     `subject` is a story's id, or, of what tells of no single story, `digest`, `endpoint:<id>` or `test:<name>`.
     `envelope` is set from just before the first attempt until its message has arrived or is given up; each attempt,
-    also one after a crash, sends it unchanged. Only when it was `refused`, which is to say certainly not accepted, may
-    a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the story meanwhile.
-    `again` counts how often a person had what was sent already sent once more. `thin`: only a short message is taken.
+    also one after a crash, sends it unchanged. It is `doubtful` once an attempt may have been accepted unheard of; only
+    while it is not may a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the
+    story meanwhile. `again` counts how often a person had what was sent already sent once more. `thin`: only a short
+    message is taken.
     """
 
     subscription_id: str
@@ -245,7 +246,7 @@ class Delivery(Model):
     failures: int = 0
     first_failed_at: UtcDatetime | None = None
     envelope: Envelope | None = None
-    refused: bool = False
+    doubtful: bool = False
     retry_at: UtcDatetime | None = None
     again: int = 0
     thin: bool = False

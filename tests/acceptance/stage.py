@@ -62,11 +62,11 @@ PRODUCTION: Mapping[str, object] = {
     "allow_networks": LOOPBACK,
     "story_retention_seconds": 100 * DAY,
 }
-TICK_SECONDS = 0.002
+TICK_SECONDS = 0.001
 LOOK_SECONDS = 0.05
 # A busy stage is waited for so long in real time: who is never idle is at fault.
 PATIENCE_SECONDS = 20.0
-SURE = 3
+SURE = 2
 
 _acting: ContextVar[str] = ContextVar("_acting", default="")
 
@@ -82,6 +82,16 @@ class Meanwhile(Answer):
         await self.event.happens()
         await asyncio.sleep(20 * TICK_SECONDS)  # for a hasty notifier to show itself
         await self.then.give(exchange)
+
+
+@dataclass(frozen=True)
+class Kills(Answer):
+    """The notifier that asks is killed, and never hears what became of its message."""
+
+    stage: Stage
+
+    async def give(self, exchange: Exchange) -> None:
+        await self.stage.kills(exchange.request.headers["user-agent"]).happens()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +247,6 @@ class Stage:
     _crew: dict[str, Notifier] = field(default_factory=dict)
     _tasks: WeakKeyDictionary[asyncio.Task[Any], str] = field(default_factory=WeakKeyDictionary)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _client: GuardedClient | None = None
 
     def begins(self, moment: datetime) -> None:
         """Before anything else is said."""
@@ -311,9 +320,13 @@ class Stage:
     def spoils_the_file(self) -> Event:
         return Event("the file is spoilt", self._spoil)
 
-    def subscribes(self, desk: Desk, state: EndpointState | None = None) -> Event:
-        """By command or through the API."""
-        return Event(f"{desk.name} is subscribed", lambda: self._subscribe(desk, state))
+    def does(self, text: str, act: Callable[[], object]) -> Event:
+        return Event(text, act)
+
+    def subscribes(self, who: Desk | Subscription, state: EndpointState | None = None) -> Event:
+        """By command or through the API. `state`: of the endpoint, to begin with."""
+        subscription = who.subscription if isinstance(who, Desk) else who
+        return Event(f"{subscription.id} is subscribed", lambda: self._subscribe(subscription, state))
 
     def _classify(self, source: str, title: str, summary: str, language: str, published_ago: float) -> None:
         url = f"https://{source.lower().replace(' ', '-')}.example/1"
@@ -326,11 +339,11 @@ class Stage:
         classifier = Classifier(installed(), EntryStore(stories.redis, retention_seconds=3600), stories)
         assert [told for told in classifier.tell(come, self.house.now) if told.change], f"nothing came of {title}"
 
-    async def _subscribe(self, desk: Desk, state: EndpointState | None) -> None:
+    async def _subscribe(self, subscription: Subscription, state: EndpointState | None) -> None:
         if state:
-            await self.house.endpoints.begin(desk.name, state)
-            self._last[desk.name] = (state.status.value, state.reason)
-        await self._change_book(SubscriptionStore(self.house.redis).put(desk.subscription))
+            await self.house.endpoints.begin(subscription.id, state)
+            self._last[subscription.id] = (state.status.value, state.reason)
+        await self._change_book(SubscriptionStore(self.house.redis).put(subscription))
 
     async def _rewrite(self, subscriptions: Sequence[Subscription]) -> None:
         async def write() -> None:
@@ -354,8 +367,8 @@ class Stage:
     async def _join(self, name: str) -> None:
         """With a connection of its own, as a process has it."""
         redis = await self._stack.enter_async_context(Redis.from_url(self.redis_url))
-        assert self._client
-        senders = wiring.senders(self.settings(), self._client)
+        http = await self._stack.enter_async_context(self._http(name))
+        senders = wiring.senders(self.settings(), http)
         house = replace(self.house, redis=redis)
         made = house.notifier(*(self.written or []), name=name, senders=senders, **{**PRODUCTION, **self.over})
         stores = replace(made.stores, endpoints=Watched(redis, self._turned))
@@ -365,8 +378,8 @@ class Stage:
         token = _acting.set(name)
         task = asyncio.create_task(made.run(asyncio.Event()), name=name)
         _acting.reset(token)
-        await servers.until(lambda: task.done() or made.book.endpoints is not unread)
         self._crew[name] = made
+        await servers.until(lambda: task.done() or made.book.endpoints is not unread)
 
     async def _kill(self, name: str) -> None:
         """Whatever it has begun ends, too. A single cancelling may go astray: `wait_for` of Python 3.11 swallows it."""
@@ -404,12 +417,12 @@ class Stage:
     async def _open(self) -> None:
         asyncio.get_running_loop().set_task_factory(self._noted)
         self._stack.callback(asyncio.get_running_loop().set_task_factory, None)
-        self._client = await self._stack.enter_async_context(self._http())
         for desk in self.desks.values():
             await self._stack.enter_async_context(desk.receiver)
 
-    def _http(self) -> GuardedClient:
-        chosen = self.settings()
+    def _http(self, name: str) -> GuardedClient:
+        """It says which notifier asks."""
+        chosen = self.settings().model_copy(update={"user_agent": name})
         if self.names is None:
             return wiring.guarded_client(chosen)
         limits = Limits(total_seconds=chosen.delivery_total_seconds, max_redirects=0, body_optional=True)
@@ -461,15 +474,19 @@ class Stage:
     async def _is_idle(self) -> bool:
         if any(desk.receiver.at_once for desk in self.desks.values()) or self._lanes():
             return False
-        if not self._crew:
-            return True
+        return not self._crew or (await self._nothing_is_due() and await self._all_is_fanned_out())
+
+    async def _nothing_is_due(self) -> bool:
+        return not (await self.house.due.counts()).due
+
+    async def _all_is_fanned_out(self) -> bool:
         if not await self.house.redis.exists(keys.alerts()):
             return False
         (group,) = await self.house.redis.xinfo_groups(keys.alerts()) or [{"pending": True}]
         if group["pending"]:
             return False
-        newest = (await self.house.redis.xinfo_stream(keys.alerts()))["last-generated-id"]
-        return bool(group["last-delivered-id"] == newest) and not (await self.house.due.counts()).due
+        stream = await self.house.redis.xinfo_stream(keys.alerts())
+        return bool(group["last-delivered-id"] == stream["last-generated-id"])
 
     def _lanes(self) -> bool:
         """Whether a notifier is at work on an endpoint."""
@@ -528,7 +545,7 @@ def _described(received: Received, desk: Desk, want: Want | None) -> str:
     known = {tale.id: tale.name for tale in desk.stage.tales}
     names = known.get(str(received.about), received.about)
     if isinstance(received.about, tuple):
-        names = ", ".join(known.get(each, each) for each in received.about)
+        names = ", ".join(known.get(str(each), str(each)) for each in received.about)
     revision = f" {received.data['revision']}" if "revision" in received.data else ""
     near = [other for other in desk.wanted if other.message.type == received.type and received.at in other.window]
     why = "" if want or not near else f"; wanted {near[0].message}: {', '.join(near[0].message.differences(received))}"

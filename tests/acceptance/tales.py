@@ -9,6 +9,7 @@ from inspect import isawaitable
 
 from services.classifier import by_hand
 from shared.models.change import Change, Marks
+from shared.models.entry import Entry
 from shared.models.story import AlertType, Decision, Status, Story
 from shared.models.topic import Severity
 from tests.factories import alert, article, entry, make_id, revision, story
@@ -65,14 +66,14 @@ class Tale:
             f"{self.name} is retracted", lambda: self._revise(AlertType.RETRACTED, "retracted", detail, **over)
         )
 
-    def gets_sources(self, *names: str) -> Event:
+    def gets_sources(self, *names: str, language: str = "en") -> Event:
         """Other outlets' own words: no revision; who chooses by such things is told to look again."""
-        return Event(f"{self.name} gets sources: {', '.join(names)}", lambda: self._join(names, derived_from=None))
+        return Event(f"{self.name} gets sources: {', '.join(names)}", lambda: self._join(names, None, language))
 
     def is_copied_by(self, *names: str) -> Event:
         """They repeat what stands there."""
         first = self.beginning.get("source", "Example News")
-        return Event(f"{self.name} is copied {len(names)} times", lambda: self._join(names, derived_from=first))
+        return Event(f"{self.name} is copied {len(names)} times", lambda: self._join(names, first))
 
     def is_announced_again(self) -> Event:
         """The record of its newest revision comes twice."""
@@ -116,11 +117,11 @@ class Tale:
         update = {"revisions": (*self.told.revisions, newest), "updated_at": at} | over
         self.now = self.house.tell(self.told.model_copy(update=update))
 
-    def _join(self, names: Sequence[str], derived_from: object) -> None:
+    def _join(self, names: Sequence[str], derived_from: object, language: str = "en") -> None:
         decision = Decision.COPY if derived_from else Decision.SAME_STORY
         joined = [
             article(
-                self._entry(name),
+                self._entry(name, language),
                 decision=decision,
                 derived_from=derived_from,
                 reason="the same words" if derived_from else "the same happening",
@@ -135,13 +136,14 @@ class Tale:
             self.now.topic, make_id(self.name, "joined", self._number), Marks(), self.house.now, lambda _: change
         )
 
-    def _entry(self, source: str):
+    def _entry(self, source: str, language: str) -> Entry:
         self._number += 1
         at = self.house.now
         site = source.lower().replace(" ", "-")
         return entry(
             feed_id=make_id(source),
             source=source,
+            language=language,
             feed_name=source,
             title=f"{self.name}, as {source} has it, {self._number}",
             url=f"https://{site}.example/{self._number}",

@@ -9,7 +9,7 @@ from shared.models.subscription import Day, Digest, Quiet
 from shared.models.topic import Severity
 from tests.acceptance.stage import Stage
 from tests.acceptance.wants import DAY, HOUR, MINUTE, about, at, between, created, digest, some_digest, updated
-from tests.answers import OK, Status
+from tests.answers import ABORT, OK, Status, above
 
 KYIV = "Europe/Kyiv"
 NIGHT = Quiet(start="23:00", end="07:00")
@@ -74,14 +74,13 @@ async def test_the_night_is_an_hour_shorter_in_march_and_longer_in_october(
     await stage.plays(until=DAY)
 
 
-async def test_a_night_is_no_age(stage: Stage) -> None:
-    """News of two days of silence is news on the third."""
-    stage.begins(in_kyiv("2025-02-03 09:00"))
-    desk = stage.desk(quiet=Quiet(start="10:00", end="09:59"), timezone=KYIV)
-    kursk = stage.tale("kursk")
+async def test_what_was_held_for_two_quiet_days_is_news_on_the_third(stage: Stage) -> None:
+    stage.begins(in_kyiv("2025-02-07 09:00"))
+    weekend = Quiet(start="10:00", end="10:00", days=(Day.FRI, Day.SAT))
+    desk, kursk = stage.desk(quiet=weekend, timezone=KYIV), stage.tale("kursk")
     stage.at(2 * HOUR, kursk.breaks())
-    desk.wants(at(DAY + 59 * MINUTE), created(kursk))
-    await stage.plays(until=3 * DAY)
+    desk.wants(at(2 * DAY + HOUR), created(kursk))
+    await stage.plays(until=5 * DAY)
 
 
 async def test_a_retry_does_not_ring_in_the_night(stage: Stage) -> None:
@@ -130,10 +129,10 @@ async def test_a_digest_of_more_than_16_kib_is_two_messages_and_nothing_is_left_
     stage.at(0, *[tale.breaks() for tale in tales])
     desk.takes(some_digest())
     await stage.plays(until=DAY)
-    told = [tuple(each.about) for each in desk.received]  # type: ignore[call-overload]
+    told = [each.about for each in desk.received]
     assert [each.at for each in desk.received] == [22 * HOUR] * len(told)
     assert len(told) >= 2
-    assert [story for part in told for story in part] == [tale.id for tale in tales]
+    assert [story for part in told if isinstance(part, tuple) for story in part] == [tale.id for tale in tales]
     assert [each.data["stories_truncated"] for each in desk.received] == [True] * (len(told) - 1) + [False]
 
 
@@ -151,6 +150,28 @@ async def test_a_digest_that_fails_is_tried_again_byte_for_byte_and_nothing_held
     desk.wants(at(22 * HOUR + DAY), digest(*sorted((kursk, late), key=lambda tale: tale.id)))
     await stage.plays(until=4 * DAY)
     assert len({each.request.body for each in desk.received[:3]}) == 1
+
+
+async def test_a_digest_that_is_too_large_for_its_receiver_comes_story_by_story(stage: Stage) -> None:
+    stage.begins(in_kyiv("2025-02-03 10:00"))
+    desk = stage.desk(above(2000), digest=MORNINGS, timezone=KYIV)
+    tales = sorted((stage.tale(f"story {number}") for number in range(4)), key=lambda tale: tale.id)
+    stage.at(0, *[tale.breaks() for tale in tales])
+    for number, tale in enumerate(tales[:-1]):
+        desk.wants(at(22 * HOUR), digest(*tales[number:]), digest(tale, stories_truncated=True))
+    desk.wants(at(22 * HOUR), digest(tales[-1], stories_truncated=False))
+    desk.logs(*["too_large", "delivered"] * 3, "delivered")
+    await stage.plays(until=5 * DAY)
+
+
+async def test_the_stories_of_a_digest_that_was_given_up_stand_in_the_next_under_another_id(stage: Stage) -> None:
+    stage.begins(in_kyiv("2025-02-03 10:00"))
+    desk, kursk = stage.desk(Status(400, ABORT), OK, digest=MORNINGS, timezone=KYIV), stage.tale("kursk")
+    stage.at(0, kursk.breaks())
+    desk.wants(at(22 * HOUR), digest(kursk))
+    desk.wants(at(22 * HOUR + DAY), digest(kursk))
+    desk.logs("aborted", "delivered")
+    await stage.plays(until=5 * DAY)
 
 
 async def test_a_digest_outlives_an_outage_of_two_days(stage: Stage) -> None:

@@ -1,10 +1,11 @@
 """What people complain of elsewhere, each as a scenario. Where the classifier decides, it is the real one."""
 
 from services.notifier.render import MAX_BODY_BYTES
+from shared.models.story import KnownClaim
 from tests.acceptance.stage import Meanwhile, Stage
 from tests.acceptance.wants import DAY, HOUR, MINUTE, at, created, created_anew, merged, test_message, updated
 from tests.answers import HANGS, Status
-from tests.factories import article, entry
+from tests.factories import NOON, article, claim, entry
 
 TITLE = "North Korean troops not seen on Kursk front for three weeks, Ukraine says"
 OUTLETS = [f"Outlet {number}" for number in range(30)]
@@ -73,11 +74,20 @@ async def test_complaint_notified_although_nothing_has_changed(stage: Stage) -> 
     await stage.plays(until=2 * DAY)
 
 
+def known_claim(**over: object) -> KnownClaim:
+    where = {"entry_id": entry().id, "sources": ("Example News",), "position": 0, "said_at": NOON}
+    return KnownClaim.model_validate(claim(**over).model_dump() | where)
+
+
 async def test_complaint_a_long_message_is_lost(stage: Stage) -> None:
-    """Sixty articles with endless titles in Korean: cut to what everybody takes, and delivered."""
+    """Sixty articles and forty claims with endless texts in Korean: cut to what everybody takes, and delivered."""
     long = "가" * 5000
+    claims = tuple(known_claim(attribution=long, value=float(number)) for number in range(40))
     articles = tuple(article(entry(title=f"{number} {long}", source=f"Outlet {number}")) for number in range(60))
-    desk, kursk = stage.desk(), stage.tale("kursk", articles=articles, title=long, summary=long, language="ko")
+    desk, kursk = (
+        stage.desk(),
+        stage.tale("kursk", articles=articles, title=long, summary=long, claims=claims, language="ko"),
+    )
     stage.at(0, kursk.breaks())
     desk.wants(at(15), created(kursk, articles_truncated=True))
     await stage.plays()
@@ -106,13 +116,13 @@ async def test_complaint_one_dead_endpoint_clogs_the_rest(stage: Stage) -> None:
         stage.desk(Status(500), name="failing"),
         stage.desk(name="well"),
     )
-    tales = [stage.tale(f"story {number}") for number in range(8)]
+    tales = [stage.tale(f"story {number}") for number in range(4)]
     for number, tale in enumerate(tales):
         stage.at(number * MINUTE, tale.breaks())
         well.wants(at(number * MINUTE + 15), created(tale))
         for ill in (dead, failing):
             ill.takes(created(tale))
-    await stage.plays(until=10 * MINUTE)
+    await stage.plays(until=5 * MINUTE)
     assert dead.received
     assert failing.received
 

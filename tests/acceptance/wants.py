@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from tests.answers import Request
@@ -191,10 +192,11 @@ test_message.__test__ = False  # type: ignore[attr-defined]  # pytest takes name
 
 def says(*words: str) -> Message:
     """In a form of its own, such as a channel's: these words stand in it."""
-    return Message(
-        "something",
-        checks={f"says {each!r}": lambda got, each=each: each in got.request.body.decode() for each in words},
-    )
+    return Message("something", checks={f"says {each!r}": partial(_stands, each) for each in words})
+
+
+def _stands(words: str, received: Received) -> bool:
+    return words in received.request.body.decode()
 
 
 def torn() -> Message:

@@ -33,7 +33,7 @@ def after_attempt(
 
 
 def test_what_arrived_is_acknowledged_and_nothing_is_left_to_do() -> None:
-    failed = ATTEMPTED.model_copy(update={"failures": 3, "first_failed_at": NOON, "refused": True, "thin": True})
+    failed = ATTEMPTED.model_copy(update={"failures": 3, "first_failed_at": NOON, "doubtful": True, "thin": True})
     done = after_attempt(failed, OK, at=50)
     assert done.next_at is None
     assert done.delivery == delivery(
@@ -65,13 +65,18 @@ def test_a_story_that_a_digest_has_told_is_acknowledged_with_what_it_told() -> N
 # It has not
 
 
-@pytest.mark.parametrize(("sent", "refused"), [(REFUSED, True), (UNKNOWN, False)])
-def test_a_failed_message_is_kept_and_tried_again_after_the_gap(sent: Sent, refused: bool) -> None:
+@pytest.mark.parametrize(("sent", "doubtful"), [(REFUSED, False), (UNKNOWN, True)])
+def test_a_failed_message_is_kept_and_tried_again_after_the_gap(sent: Sent, doubtful: bool) -> None:
     done = after_attempt(ATTEMPTED, sent)
     assert done.next_at == done.delivery.retry_at == after(25)
-    assert (done.delivery.envelope, done.delivery.refused) == (ATTEMPTED.envelope, refused)
+    assert (done.delivery.envelope, done.delivery.doubtful) == (ATTEMPTED.envelope, doubtful)
     assert (done.delivery.failures, done.delivery.first_failed_at) == (1, after(20))
     assert done.delivery.status is DeliveryStatus.PENDING
+
+
+def test_what_one_attempt_left_in_doubt_no_later_refusal_settles() -> None:
+    once = after_attempt(ATTEMPTED, UNKNOWN).delivery
+    assert after_attempt(once, REFUSED).delivery.doubtful
 
 
 def test_the_gaps_between_attempts_are_those_of_the_ladder_and_then_it_is_given_up() -> None:
@@ -133,7 +138,7 @@ def test_an_attempt_that_any_message_would_have_failed_is_none_of_this_ones_trie
     old = ATTEMPTED.model_copy(update={"failures": 8, "first_failed_at": after(-9 * DAY)})
     done = after_attempt(old, sent, spent=False)
     assert (done.next_at, done.delivery.envelope) == (after(20), ATTEMPTED.envelope)
-    assert (done.delivery.failures, done.delivery.refused) == (8, sent.known)
+    assert (done.delivery.failures, done.delivery.doubtful) == (8, not sent.known)
     assert done.delivery.attempts == (done.attempt,)
 
 

@@ -188,20 +188,20 @@ def test_who_knows_a_story_under_another_id_is_told_at_once_that_it_is_merged() 
 
 def test_a_message_under_way_goes_first_unchanged() -> None:
     frozen = envelope(revision=1)
-    pair = delivery(envelope=frozen)
+    pair = delivery(envelope=frozen, doubtful=True)
     assert next_step(pair, revised(0, 5, **URGENT[0]), TIMING, after(6), ORDINARY) == Again(frozen)
 
 
 def test_a_refused_message_makes_way_for_a_newer_revision_only() -> None:
     frozen = envelope(revision=1)
-    pair = delivery(envelope=frozen, refused=True)
+    pair = delivery(envelope=frozen)
     assert next_step(pair, revised(0), TIMING, after(60), ORDINARY) == Again(frozen)
     assert next_step(pair, revised(0, 50), TIMING, after(60), ORDINARY) == sends(AlertType.CREATED, 1, 2)
 
 
-@pytest.mark.parametrize("refused", [True, False])
-def test_no_news_shorten_the_wait_for_the_next_attempt(refused: bool) -> None:
-    pair = delivery(envelope=envelope(), refused=refused, retry_at=after(100))
+@pytest.mark.parametrize("doubtful", [True, False])
+def test_no_news_shorten_the_wait_for_the_next_attempt(doubtful: bool) -> None:
+    pair = delivery(envelope=envelope(), doubtful=doubtful, retry_at=after(100))
     assert next_step(pair, revised(0, 5, **URGENT[1]), TIMING, after(99), ORDINARY) == Wait(after(100), "retry")
     assert not isinstance(next_step(pair, revised(0, 5), TIMING, after(100), ORDINARY), Wait)
 
@@ -251,7 +251,7 @@ def test_a_pair_always_ends_up_to_date_or_given_up_and_never_goes_back(
         if isinstance(step, Wait | Nothing):
             continue
         frozen = step.envelope if isinstance(step, Again) else envelope(revision=current.revision)
-        began = pair.model_copy(update={"envelope": frozen, "refused": False, "retry_at": None})
+        began = pair.model_copy(update={"envelope": frozen, "retry_at": None})
         tried = Tried(outcome, after(clock), 0.1)
         pair = conclude(began, tried, current.revision, Persistence(1.0, DAY), 0.5).delivery
         sent.extend([frozen.revision] if outcome.ok else [])
