@@ -113,8 +113,14 @@ class Book:
     async def _endpoint(self, subscription: Subscription) -> Endpoint:
         known = self.endpoints.get(subscription.id)
         same = known is not None and known.subscription.channel == subscription.channel
-        sender = known.sender if same and known else self.sender(subscription)
+        sender = known.sender if same and known else self._sender(subscription)
         return Endpoint(subscription, sender, await self._signing(subscription))
+
+    def _sender(self, subscription: Subscription) -> ChannelSender:
+        try:
+            return self.sender(subscription)
+        except ConfigError as error:
+            raise ConfigError(*(f"subscription {subscription.id}: {each}" for each in error.problems)) from None
 
     async def _signing(self, subscription: Subscription) -> Signing | None:
         if not isinstance(subscription.channel, WebhookChannel):

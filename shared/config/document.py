@@ -4,12 +4,13 @@ Aliases, keys that are not plain text, and files over 2 MB are refused: what the
 an alias is how a few lines become gigabytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import BaseConstructor
 from ruamel.yaml.error import MarkedYAMLError
@@ -71,10 +72,18 @@ def validate(document: Document, model: type[M]) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        schema = model.model_json_schema()
-        problems = [explain(detail, schema) for detail in error.errors(include_url=False)]
+        schema, details = model.model_json_schema(), error.errors(include_url=False)
+        problems = [explain(detail, schema) for detail in details if not _follows(detail, details)]
         problems.sort(key=lambda problem: find(document.root, problem.location).line)
         raise ConfigError(*(document.problem(at, text, missing) for at, text, missing in problems)) from None
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Whether a list has too few items only because those that are wrong were not counted."""
+    many, place = len(detail["loc"]), detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > many and other["loc"][:many] == place for other in details
+    )
 
 
 def read_document(path: Path) -> Document:

@@ -118,12 +118,20 @@ def _form(subscription: Subscription, field: str) -> _Form:
         return _Form("a webhook secret", WHSEC_FORM, is_webhook_secret)
     if subscription.channel.type in ("slack", "discord"):
         return _Form("an https:// address", f"allowed: an https:// address, {ELSEWHERE}", _is_address)
-    return _Form("text", f"allowed: text, {ELSEWHERE}", bool)
+    return _Form("text", f"allowed: text, {ELSEWHERE}", _is_text)
 
 
 def _is_address(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("https", "http") and bool(parts.hostname) and not any(mark.isspace() for mark in text)
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(is_whole) and _is_text(text) and not any(mark.isspace() for mark in text)
+
+
+def _is_text(text: str) -> bool:
+    return bool(text) and "\ufffd" not in text
 
 
 class _NotToBeHad(Exception):
@@ -149,6 +157,6 @@ def _from_env(name: str, env: Mapping[str, str]) -> str:
 def _from_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(4096).decode("ascii", "replace").strip()
+            return file.read(4096).decode("utf-8", "replace").strip()
     except OSError as error:
         raise _NotToBeHad(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None

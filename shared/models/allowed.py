@@ -101,4 +101,6 @@ def _facts(schema: Schema) -> Iterator[str]:
         "maxItems": "at most {} of them",
         "pattern": "matching {}",
     }
-    yield from (words.format(schema[key]) for key, words in bounds.items() if key in schema)
+    # In words, if there are any, and not as a pattern.
+    told = {"pattern"} if "description" in schema else set()
+    yield from (words.format(schema[key]) for key, words in bounds.items() if key in schema and key not in told)

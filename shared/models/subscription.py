@@ -1,9 +1,10 @@
 """Who wants which alerts, over which channel, and how far each has been brought."""
 
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo
 
@@ -94,7 +95,9 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):
-        raise ValueError("an IANA time zone such as Europe/Kyiv is needed") from None
+        nearest = get_close_matches(name, available_timezones(), n=1)
+        hint = f", did you mean `{nearest[0]}`?" if nearest else ""
+        raise ValueError(f"{name[:60]!r} is not known{hint}") from None
     return name
 
 
@@ -113,7 +116,11 @@ class Day(StrEnum):
 TimeOfDay = Annotated[
     str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="hours and minutes, such as 07:30")
 ]
-TimeZone = Annotated[str, AfterValidator(_known_zone), Field(description="as in Europe/Kyiv")]
+TimeZone = Annotated[
+    str,
+    AfterValidator(_known_zone),
+    Field(description="of the IANA time zone database, such as Europe/Kyiv"),
+]
 
 
 class Digest(Model):
@@ -132,9 +139,13 @@ class Quiet(Model):
     unless: Annotated[Severity | None, Field(description="stories as severe as that ring nevertheless")] = None
 
 
+# What is announced when a story reaches it.
+REACHABLE = (1, *MILESTONES)
+
+
 def _reachable(many: int) -> int:
-    if many not in (1, *MILESTONES):
-        raise ValueError(f"one of 1, {', '.join(map(str, MILESTONES))} is needed")
+    if many not in REACHABLE:
+        raise ValueError("no such number is announced")
     return many
 
 
@@ -149,7 +160,9 @@ class Subscription(Model):
     ] = ()
     min_severity: Severity = Severity.LOW
     min_score: Annotated[float, Field(ge=0)] = 0.0
-    min_independent_sources: Annotated[int, AfterValidator(_reachable)] = 1
+    min_independent_sources: Annotated[
+        int, AfterValidator(_reachable), Field(json_schema_extra={"enum": list(REACHABLE)})
+    ] = 1
     tiers: tuple[Tier, ...] = (Tier.CORE, Tier.RELATED)
     digest: Digest | None = None
     quiet: Quiet | None = None
