@@ -89,11 +89,11 @@ def _cpu_seconds(redis: Redis | None) -> float:
     info: Mapping[str, float] = redis.info("cpu") if redis else {}
     parts = ("used_cpu_user", "used_cpu_sys", "used_cpu_user_children", "used_cpu_sys_children")
     ended = sum(u.ru_utime + u.ru_stime for u in used)
-    living = sum(_cpu_of(child.pid) for child in active_children() if child.pid)  # those of a pool, not mere commands
+    living = sum(cpu_of(child.pid) for child in active_children() if child.pid)  # those of a pool, not mere commands
     return ended + living + sum(float(info[part]) for part in parts if part in info)
 
 
-def _cpu_of(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Of a process that lives, user and system: fields 14 and 15 of proc_pid_stat(5); 0 where there is none."""
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()

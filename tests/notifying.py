@@ -32,6 +32,7 @@ from tests.servers import loopback_client
 
 DAY = 86_400.0
 TICK_SECONDS = 0.01
+ENDED_SECONDS = 10.0
 
 
 def settings(**over: object) -> Settings:
@@ -125,8 +126,7 @@ async def house_of(
 
 @asynccontextmanager
 async def running(*notifiers: Notifier) -> AsyncIterator[None]:
-    """They end as if killed. A cancelling alone may go astray: `wait_for` of Python 3.11 swallows one that comes as it is
-    done, and a notifier that nobody knows of any more would go on claiming."""
+    """They end as if killed."""
     stop = asyncio.Event()
     tasks = [asyncio.create_task(notifier.run(stop)) for notifier in notifiers]
     try:
@@ -134,6 +134,19 @@ async def running(*notifiers: Notifier) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+        # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may lose a cancellation.
         stop.set()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
+        await _ended()
+
+
+async def _ended() -> None:
+    async with asyncio.timeout(ENDED_SECONDS):
+        while any(_is_ours(task) for task in asyncio.all_tasks()):  # noqa: ASYNC110  they have no common end
+            await asyncio.sleep(0.005)
+
+
+def _is_ours(task: asyncio.Task[object]) -> bool:
+    name = getattr(task.get_coro(), "__qualname__", "")
+    return name.partition(".")[0] in ("Book", "FanOut", "Notifier", "attempt")

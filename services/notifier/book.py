@@ -1,7 +1,7 @@
 """The book of subscriptions: those of the file and those in the store, followed while the notifier runs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from shared.config.watch import Stamp, Watch, stamp
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.models.subscription import Signing, Subscription, WebhookChannel
+from shared.runtime.pausing import pause
 from shared.store.patience import patiently
 
 LOOK_EVERY_SECONDS = 2.0
@@ -48,6 +49,7 @@ class Book:
     clock: Clock
     look_every_seconds: float = LOOK_EVERY_SECONDS
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    _written: tuple[Subscription, ...] = ()
     _version: int = -1
     _stamp: Stamp = ()
     _secret_files: tuple[Path, ...] = ()
@@ -71,39 +73,51 @@ class Book:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow file and store until `stop`."""
         while not stop.is_set():
-            try:
-                await asyncio.wait_for(stop.wait(), self.look_every_seconds)
-            except TimeoutError:
+            if not await pause(stop, self.look_every_seconds):
                 await self.refresh(stop)
 
     async def refresh(self, stop: asyncio.Event) -> None:
         """Look whether anything has changed."""
-        version = await patiently(self.store.version, stop)
-        if not self._watch.changed() and version == self._version:
-            return
+        if self._watch.changed():
+            await self._reread(stop)
+        if await patiently(self.store.version, stop) not in (self._version, None):
+            await patiently(lambda: self._take(self._written), stop)
+
+    async def _reread(self, stop: asyncio.Event) -> None:
         try:
             await self.configure(stop)
         except ConfigError as error:
-            log.error(
-                "subscriptions.refused", problems=list(error.problems), in_force="the subscriptions before this change"
-            )
+            in_force = "the subscriptions before this change"
+            log.error("subscriptions.refused", problems=list(error.problems), in_force=in_force)
 
-    async def _take(self, written: Iterable[Subscription]) -> None:
+    async def _take(self, written: tuple[Subscription, ...]) -> None:
         version = await self.store.version()
         stored = {each.id: each for each in await self.store.all()}
-        subscriptions = {**stored, **{each.id: each for each in written}}
-        self.endpoints = {each.id: await self._endpoint(each) for each in subscriptions.values()}
-        self._version = version
+        endpoints = {each.id: await self._endpoint(each) for each in written}
+        for each in stored.values():
+            if each.id not in endpoints and (endpoint := await self._endpoint_if_possible(each)):
+                endpoints[each.id] = endpoint
+        self.endpoints, self._written, self._version = endpoints, written, version
         # What may have waited since before a restart, or while its subscription was missing.
         await self.due.schedule({each: self.clock().timestamp() for each in self.endpoints})
-        log.info("subscriptions.configured", subscriptions=len(subscriptions), stored=len(stored))
+        log.info("subscriptions.configured", subscriptions=len(endpoints), stored=len(stored))
+
+    async def _endpoint_if_possible(self, subscription: Subscription) -> Endpoint | None:
+        """What was stored when more was possible must not keep back the others."""
+        try:
+            return await self._endpoint(subscription)
+        except ConfigError as error:
+            log.error("subscription.refused", subscription=subscription.id, problems=list(error.problems))
+            return None
 
     async def _endpoint(self, subscription: Subscription) -> Endpoint:
         known = self.endpoints.get(subscription.id)
-        channel, signing = subscription.channel, None
-        if isinstance(channel, WebhookChannel):
-            secret = channel.secret.get_secret_value()
-            signing = await self.signings.settle(subscription.id, secret, self.clock())
-        same = known is not None and known.subscription.channel == channel
+        same = known is not None and known.subscription.channel == subscription.channel
         sender = known.sender if same and known else self.sender(subscription)
-        return Endpoint(subscription, sender, signing)
+        return Endpoint(subscription, sender, await self._signing(subscription))
+
+    async def _signing(self, subscription: Subscription) -> Signing | None:
+        if not isinstance(subscription.channel, WebhookChannel):
+            return None
+        secret = subscription.channel.secret.get_secret_value()
+        return await self.signings.settle(subscription.id, secret, self.clock())

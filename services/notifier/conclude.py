@@ -72,6 +72,11 @@ def conclude(
     return Conclusion(after.model_copy(update={"attempts": kept}), attempt, next_at)
 
 
+def acknowledged(delivery: Delivery, digest: Envelope, now: datetime) -> Delivery:
+    """Of one of the stories that a digest has told."""
+    return _arrived(delivery, digest, digest.covers[delivery.subject], now)
+
+
 def anew(delivery: Delivery, released_at: datetime | None) -> Delivery:
     """Without what failed before the endpoint came back from being closed: that was the endpoint's fault, and not the
     message's. But when it has closed the endpoint by itself, because nobody can read it, it must not do so again."""
@@ -93,21 +98,29 @@ def _after(
 ) -> tuple[Delivery, datetime | None]:
     sent, now = tried.sent, tried.at
     if sent.ok:
-        arrived = {"sent_revision": envelope.revision, "sent_at": now}
-        news = now if newest > envelope.revision else None
-        return _settled(delivery, DeliveryStatus.DELIVERED).model_copy(update=arrived), news
+        return _arrived(delivery, envelope, envelope.revision, now), now if newest > envelope.revision else None
     if sent.too_large and not envelope.thin:
-        return delivery.model_copy(update={"envelope": None, "thin": True}), now
+        return delivery.model_copy(update={"envelope": None, "thin": True, "doubtful": False}), now
+    doubtful = delivery.doubtful or not sent.known
     if not tried.spent:
-        return delivery.model_copy(update={"refused": sent.known}), now
+        return delivery.model_copy(update={"doubtful": doubtful}), now
     failures, since = delivery.failures + 1, delivery.first_failed_at or now
     gap = retry_gap(failures, persistence.scale, draw)
     if sent.final or sent.too_large or gap is None or too_late(since, now, persistence.max_age, held):
         news = now if newest > envelope.revision and not sent.final else None
         return _settled(delivery, DeliveryStatus.GAVE_UP), news
     retry_at = now + timedelta(seconds=gap)
-    update = {"failures": failures, "first_failed_at": since, "refused": sent.known, "retry_at": retry_at}
+    update = {"failures": failures, "first_failed_at": since, "doubtful": doubtful, "retry_at": retry_at}
     return delivery.model_copy(update=update), retry_at
+
+
+def _arrived(delivery: Delivery, envelope: Envelope, revision: int, now: datetime) -> Delivery:
+    told = {
+        "sent_revision": max(revision, delivery.sent_revision),
+        "sent_at": now,
+        "sent_articles": envelope.articles.get(delivery.subject, 0),
+    }
+    return _settled(delivery, DeliveryStatus.DELIVERED).model_copy(update=told)
 
 
 def _settled(delivery: Delivery, status: DeliveryStatus) -> Delivery:
@@ -116,7 +129,7 @@ def _settled(delivery: Delivery, status: DeliveryStatus) -> Delivery:
         "failures": 0,
         "first_failed_at": None,
         "envelope": None,
-        "refused": False,
+        "doubtful": False,
         "retry_at": None,
         "thin": False,
     }

@@ -15,7 +15,6 @@ WARNED_AT = (50, 90)
 RETRY_AFTER_LEAST_SECONDS = 1.0
 # What fails again so soon was not well: its outages are one, and what they held is not too old.
 RELAPSE = timedelta(hours=1)
-BURST_SHARE, BURST_LEAST = 6, 4
 DETAIL_CHARACTERS = 200
 
 
@@ -77,10 +76,12 @@ def gate(state: EndpointState, now: datetime) -> Gate:
 def spends(state: EndpointState, sent: Sent, *, is_test: bool = False) -> bool:
     """Whether an attempt is one of the message's own tries: not if the endpoint would have failed any message.
 
-    `state`: before the attempt is judged. A test always is, for it passes every gate and would never end.
+    `state`: before the attempt is judged. A test always is, for it passes every gate and would never end; and so is an
+    answer about the message alone, which would be the same for ever.
     """
-    closed = state.status in (EndpointStatus.OPEN, EndpointStatus.DISABLED)
-    return is_test or not (closed or sent.gone or sent.retry_after is not None)
+    if is_test or sent.gone or sent.retry_after is not None:
+        return is_test
+    return sent.too_large or sent.final or state.status not in (EndpointStatus.OPEN, EndpointStatus.DISABLED)
 
 
 def judged(state: EndpointState, sent: Sent, is_test: bool, rules: Rules, now: datetime, draw: float) -> EndpointState:
@@ -119,31 +120,6 @@ def disabled(state: EndpointState, reason: str, now: datetime) -> EndpointState:
     """Until a person enables it. All that comes meanwhile is kept, as in any outage."""
     update = {"resume_at": None, "probe_until": None, "probes_passed": 0} | _down(state, now)
     return _to(state, EndpointStatus.DISABLED, reason, now, **update)
-
-
-# The allowance of messages a minute: the generic cell rate algorithm (ITU-T I.371, virtual scheduling).
-
-
-def allowance(state: EndpointState, per_minute: int, now: datetime) -> float:
-    """Seconds until the next message may go; 0: now."""
-    gap, burst = _rate(per_minute)
-    return max(0.0, (_whole_at(state, gap * burst, now) - gap * (burst - 1) - now).total_seconds())
-
-
-def spent(state: EndpointState, per_minute: int, now: datetime) -> EndpointState:
-    """After one message more."""
-    gap, burst = _rate(per_minute)
-    return state.model_copy(update={"allowance_at": _whole_at(state, gap * burst, now) + gap})
-
-
-def _rate(per_minute: int) -> tuple[timedelta, int]:
-    """The gap between messages, and how many may go at once after a pause."""
-    return timedelta(minutes=1) / per_minute, max(BURST_LEAST, per_minute // BURST_SHARE)
-
-
-def _whole_at(state: EndpointState, most: timedelta, now: datetime) -> datetime:
-    """Bounded, for the rate may have been another."""
-    return min(max(state.allowance_at or now, now), now + most)
 
 
 # What happened

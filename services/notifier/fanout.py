@@ -6,7 +6,7 @@ Repeated after a crash, harmlessly, for it only says "look at this".
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.notifier.book import Endpoint
@@ -32,7 +32,7 @@ Wanted = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """`book`: the endpoints as they are configured just now."""
+    """`book`: the endpoints as they are configured just now. `wake`: is set when one of them may be due."""
 
     name: str
     alerts: Alerts
@@ -43,6 +43,7 @@ class FanOut:
     book: Callable[[], Mapping[str, Endpoint]]
     hold: float
     clock: Clock
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, stop: asyncio.Event) -> None:
         await patiently(self.alerts.join, stop)
@@ -56,6 +57,7 @@ class FanOut:
         if wanted:
             await self.endpoints.add(wanted)
             await self.due.schedule({each: min(subjects.values()) for each, subjects in wanted.items()})
+            self.wake.set()
         await self.alerts.acknowledge(done)
 
     async def _concerns(self, record: AnyRecord, wanted: Wanted) -> bool:

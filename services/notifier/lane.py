@@ -1,139 +1,74 @@
-"""A lane: one endpoint, claimed by this notifier, is brought up to date with all that waits for it.
-
-Between freezing a message and noting how its attempt ended lies the network; a crash there sends the same bytes again.
-All writes are fenced by the endpoint's lease and done in order, so its state has a single writer.
-"""
+"""A lane: one endpoint, claimed by this notifier, is brought up to date with all that waits for it."""
 
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
 
-from services.notifier import endpoint as machine
-from services.notifier.book import Endpoint
-from services.notifier.calendar import next_digest
-from services.notifier.channels.base import Sent
-from services.notifier.conclude import Conclusion, Persistence, Tried, conclude
-from services.notifier.endpoint import Gate, Rules
-from services.notifier.plan import Timing
-from services.notifier.ports import Clock, Deliveries, DueEndpoints, Endpoints, Stories
-from services.notifier.subjects import DIGEST, ENDPOINT, HANDSHAKE, TEST, Desk, Later, Prepared, Ready
+from services.notifier.attempt import attempt
+from services.notifier.briefing import DIGEST_BATCH, is_story, prepare
+from services.notifier.endpoint import Gate
+from services.notifier.subjects import DIGEST, TEST, Later
+from services.notifier.tenure import Tenure
 from shared import metrics
 from shared.logs import get_logger
-from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order
-from shared.models.story import Story
-from shared.models.subscription import DeliveryStatus, Envelope
-from shared.store.alerts import notice_command
-from shared.store.due import Command, Lease
-from shared.store.endpoints import ITSELF
+from shared.models.endpoint import EndpointStatus
 
-DIGEST_BATCH = 500
 TESTS_LOOKED_FOR = 10_000
 STOPPING_SECONDS = 2.0
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Pacing:
-    """`tick_seconds`: how often a lane that is at work looks for more."""
-
-    concurrency: int
-    lease_seconds: float
-    timing: Timing
-    persistence: Persistence
-    rules: Rules
-    base_url: str | None = None
-    tick_seconds: float = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    stories: Stories
-    deliveries: Deliveries
-    endpoints: Endpoints
-    due: DueEndpoints
-
-
 @dataclass(slots=True)
 class Lane:
-    stores: Stores
-    pacing: Pacing
-    clock: Clock
-    endpoint: Endpoint
-    lease: Lease
-    state: EndpointState = field(default_factory=EndpointState)
+    tenure: Tenure
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _orders: dict[str, Order] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        return self.endpoint.subscription.id
+    _turn_ends: float = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until nothing is due any more, or the endpoint is to be left alone. Raises LeaseLost, StoreUnavailable."""
         try:
-            await self._open()
-            while not stop.is_set():
+            await self.tenure.begin()
+            self._begin_turn()
+            while not (stop.is_set() or await self._gives_way()):
                 await self._begin_due()
                 if not self._running:
                     break
-                await self._until_something_ends(stop)
+                await self._until_something_ends()
             await self._wait_for_running()
-            await self._close()
+            await self.tenure.end(await self._next_at())
         finally:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _open(self) -> None:
-        self.state = await self.stores.endpoints.load(self.id)
-        self._orders = await self.stores.endpoints.orders(self.id)
-        if await self.stores.endpoints.has_strays(self.id):
-            await self._write(self.stores.endpoints.take_back_commands(self.id))
-        order = self._orders.pop(ITSELF, None)
-        if order is not None:
-            obeyed = self.stores.endpoints.obeyed_command(self.id, ITSELF)
-            now = self.clock()
-            by_hand = machine.disabled(self.state, "by_hand", now)
-            await self._change(by_hand if order is Order.DISABLE else machine.enabled(self.state, now), [obeyed])
+    def _begin_turn(self) -> None:
+        """Their lengths differ, or one notifier would let go of everything at once, and the other take it all."""
+        spread = random.uniform(0.5, 1.5)  # noqa: S311  jitter, not a secret
+        self._turn_ends = time.monotonic() + self.tenure.pacing.turn_seconds * spread
 
-    async def _close(self) -> None:
-        gate = self._gate()
-        at = await self.stores.endpoints.next_at(self.id)
-        if at is not None:
-            at = max(at, self.clock().timestamp() + self._must_pause())
-        if self.state.status is EndpointStatus.PENDING:
-            at = await self._next_handshake()
-        elif gate.slots == 0:
-            at = self._opens(gate, at)
-        _observe(self.id, self.state)
-        await self.stores.due.commit(self.lease, next_at=at)
+    async def _gives_way(self) -> bool:
+        """After its turn, if what is under way ends in a moment; nothing slow is waited for."""
+        if time.monotonic() < self._turn_ends:
+            return False
+        self._begin_turn()
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=self.tenure.pacing.tick_seconds)
+            self._reap()
+        return not self._running
 
-    def _opens(self, gate: Gate, at: float | None) -> float | None:
-        """A disabled endpoint is probed even if nothing waits for it."""
-        opens = gate.until.timestamp() if gate.until else None
-        if opens is None or self.state.status is EndpointStatus.DISABLED:
-            return opens
-        return None if at is None else max(at, opens)
-
-    async def _next_handshake(self) -> float | None:
-        """Only that is tried at one that has not answered yet."""
-        handshake = await self.stores.deliveries.load(self.id, HANDSHAKE)
-        return handshake.retry_at.timestamp() if handshake.envelope and handshake.retry_at else None
-
-    async def _until_something_ends(self, stop: asyncio.Event) -> None:
-        await asyncio.wait(
-            self._running.values(), timeout=self.pacing.tick_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+    async def _until_something_ends(self) -> None:
+        tenure = self.tenure
+        tick = tenure.pacing.tick_seconds
+        await asyncio.wait(self._running.values(), timeout=tick, return_when=asyncio.FIRST_COMPLETED)
         self._reap()
-        if self.lease.expires_at - self.clock().timestamp() < self.pacing.lease_seconds / 2:
-            await self._write([])
+        if tenure.lease.expires_at - tenure.clock().timestamp() < tenure.pacing.lease_seconds / 2:
+            await tenure.write([])
 
     def _reap(self) -> None:
-        """Raises what a delivery has raised."""
+        """Raises what an attempt has raised."""
         for subject, task in list(self._running.items()):
             if task.done():
                 del self._running[subject]
@@ -149,250 +84,80 @@ class Lane:
 
     async def _begin_due(self) -> None:
         """As much as there is room for."""
-        while self._has_room(gate := self._gate()) and not self._must_pause():
-            subjects = await self._take(gate, gate.slots - len(self._running))
-            if not subjects:
-                return
-            now = self.clock()
-            for subject, prepared in (await self._prepare(subjects, now)).items():
+        while self._has_room() and (subjects := await self._take()):
+            now = self.tenure.clock()
+            if await self.tenure.heed():
+                await self._put_back(subjects)
+                continue
+            for subject, prepared in (await prepare(self.tenure, subjects, now)).items():
                 if isinstance(prepared, Later):
                     await self._put_off(subject, prepared)
-                elif self._must_pause():
-                    await self._write(self._put([subject, *prepared.carries], now.timestamp()))
+                elif self._has_room():
+                    self.tenure.spend()
+                    self._running[subject] = asyncio.create_task(attempt(self.tenure, prepared))
                 else:
-                    self.state = machine.spent(self.state, self.endpoint.subscription.per_minute, now)
-                    self._running[subject] = asyncio.create_task(self._attempt(prepared))
+                    await self._put_back([subject, *prepared.carries])
 
-    def _has_room(self, gate: Gate) -> bool:
+    def _has_room(self) -> bool:
         """A closed endpoint has some for a test."""
-        return gate.slots > len(self._running) or not self._running
+        slots = self.tenure.gate().slots
+        return (slots > len(self._running) or not self._running) and not self.tenure.pause()
 
-    def _must_pause(self) -> float:
-        """Seconds until its allowance of messages a minute lets another one go."""
-        return machine.allowance(self.state, self.endpoint.subscription.per_minute, self.clock())
-
-    async def _take(self, gate: Gate, n: int) -> dict[str, float]:
+    async def _take(self) -> list[str]:
         """What is due now and may be sent; it is under way from here on."""
-        now = self.clock().timestamp()
+        gate, now = self.tenure.gate(), self.tenure.clock().timestamp()
         if gate.probe and not self._running:
-            await self.stores.endpoints.add({self.id: {f"{TEST}probe-{self.state.resume_at:%Y%m%dT%H%M%S}": now}})
-        many = TESTS_LOOKED_FOR if n <= 0 else DIGEST_BATCH if self.endpoint.subscription.digest else n
-        due = await self.stores.endpoints.due(self.id, now, many + len(self._running))
-        due = {subject: at for subject, at in due.items() if not self._is_running(subject)}
-        if n <= 0:
-            due = {subject: at for subject, at in due.items() if subject.startswith(TEST)}
-        due = dict(islice(due.items(), many))
-        if due:
-            await self._write(self.stores.endpoints.take_commands(self.id, list(due), now))
-        return due
+            probe = f"{TEST}probe-{self.tenure.state.resume_at:%Y%m%dT%H%M%S}"
+            await self.tenure.stores.endpoints.add({self.tenure.id: {probe: now}})
+        due = await self.tenure.stores.endpoints.due(self.tenure.id, now, self._most(gate))
+        taken = [subject for subject in due if self._may_begin(subject, gate)][: self._most(gate) - len(self._running)]
+        if taken:
+            await self.tenure.write(self.tenure.stores.endpoints.take_commands(self.tenure.id, taken, now))
+        return taken
 
-    def _is_running(self, subject: str) -> bool:
-        """What has come anew while its message is on the way waits for the answer, and so does the next digest."""
-        return subject in self._running or (DIGEST in self._running and self._is_for_digest(subject))
+    def _most(self, gate: Gate) -> int:
+        """How many subjects to look at in order to find as many as there is room for."""
+        if gate.slots == 0:
+            return TESTS_LOOKED_FOR
+        return DIGEST_BATCH if self.tenure.endpoint.subscription.digest else gate.slots
 
-    async def _prepare(self, subjects: dict[str, float], now: datetime) -> dict[str, Prepared]:
-        stories = [each for each in subjects if ":" not in each and each != DIGEST]
-        others = [each for each in subjects if ":" in each]
-        prepared = {each: await self._prepare_other(each, now) for each in others}
-        if DIGEST in subjects or (self.endpoint.subscription.digest and stories):
-            return prepared | await self._prepare_digest(stories, now)
-        return prepared | await self._prepare_stories(stories, now)
-
-    async def _prepare_stories(self, ids: Sequence[str], now: datetime) -> dict[str, Prepared]:
-        stories = await self.stores.stories.load_many(ids)
-        deliveries = await self.stores.deliveries.load_many(self.id, ids)
-        if ids:
-            self._orders = await self.stores.endpoints.orders(self.id)
-        found = dict[str, Prepared]()
-        for subject, story, delivery in zip(ids, stories, deliveries, strict=True):
-            known = story is not None and delivery.sent_revision == 0 and await self._heard_of_merged(story)
-            found[subject] = self._desk().story(delivery, story, known, self._orders.get(subject), now)
-        return found
-
-    async def _prepare_digest(self, ids: Sequence[str], now: datetime) -> dict[str, Prepared]:
-        delivery = await self.stores.deliveries.load(self.id, DIGEST)
-        if delivery.envelope:
-            frozen: Prepared = Ready(delivery, delivery.envelope.revision, tuple(ids))
-            if delivery.retry_at and now < delivery.retry_at:
-                frozen = Later(delivery.retry_at, "retry")
-            return {DIGEST: frozen} | (dict.fromkeys(ids, frozen) if isinstance(frozen, Later) else {})
-        stories = await self.stores.stories.load_many(ids)
-        deliveries = await self.stores.deliveries.load_many(self.id, ids)
-        parts = [(story, each) for story, each in zip(stories, deliveries, strict=True) if story]
-        ready, later = self._desk().digest(delivery, parts, now)
-        carried = set(ready.carries) if ready else set[str]()
-        left = {each: later.get(each, Later(None if ready is None else now, "next_message")) for each in ids}
-        found: dict[str, Prepared] = {each: left[each] for each in ids if each not in carried}
-        return found | ({DIGEST: ready} if ready else {DIGEST: Later(None, "up_to_date")})
-
-    async def _prepare_other(self, subject: str, now: datetime) -> Prepared:
-        delivery = await self.stores.deliveries.load(self.id, subject)
-        if subject.startswith(TEST):
-            return self._desk().test(delivery, now)
-        name = subject.removeprefix(ENDPOINT)
-        other = await self.stores.endpoints.load(name)
-        (waiting,) = await self.stores.endpoints.waiting([name])
-        return self._desk().notice(delivery, other, waiting, now)
-
-    async def _heard_of_merged(self, story: Story) -> bool:
-        """Whether the subscription was told of a story that this one has taken over."""
-        told = await self.stores.deliveries.load_many(self.id, story.merged_from)
-        return any(delivery.sent_revision for delivery in told)
+    def _may_begin(self, subject: str, gate: Gate) -> bool:
+        """News of what is being delivered waits until that has ended, and so do the stories of a digest."""
+        if gate.slots == 0 and not subject.startswith(TEST):
+            return False
+        digest = self.tenure.endpoint.subscription.digest and DIGEST in self._running
+        return subject not in self._running and not (digest and is_story(subject))
 
     async def _put_off(self, subject: str, later: Later) -> None:
         at = later.at.timestamp() if later.at else None
-        if at is None:
+        if at is None and is_story(subject):
             metrics.ALERTS_SUPPRESSED.labels(cause=later.reason).inc()
-            log.debug("alert.not_sent", subscription=self.id, subject=subject, reason=later.reason)
-        await self._write([*self._put([subject], at), *self._obeyed(subject)])
+            log.debug("alert.not_sent", subscription=self.tenure.id, subject=subject, reason=later.reason)
+        # What people have asked for is asked still when its time has come.
+        obeyed = self.tenure.obeyed([subject]) if at is None else []
+        await self.tenure.write([*self.tenure.put([subject], at), *obeyed])
 
-    # One attempt: freeze, send, note.
+    async def _put_back(self, subjects: Iterable[str]) -> None:
+        await self.tenure.write(self.tenure.put(subjects, self.tenure.clock().timestamp()))
 
-    async def _attempt(self, ready: Ready) -> None:
-        """Whoever has lost the lease sends nothing."""
-        subject, envelope = ready.delivery.subject, ready.delivery.envelope
-        assert envelope is not None
-        fresh = {"status": DeliveryStatus.PENDING, "refused": False, "retry_at": None}
-        began = ready.delivery.model_copy(update=fresh)
-        await self._write([*self.stores.deliveries.save_commands(began), *self._obeyed(subject)])
-        at, start = self.clock(), time.monotonic()
-        sent = await self.endpoint.sender.send(envelope, self.endpoint.secrets(at))
-        tried = Tried(self._as_test(subject, sent), self.clock(), time.monotonic() - start)
-        await self._note(replace(ready, delivery=began), envelope, tried)
+    # When to come back.
 
-    @staticmethod
-    def _as_test(subject: str, sent: Sent) -> Sent:
-        """A test is tried once: who asked for it is waiting for the answer."""
-        once = subject.startswith(TEST) and subject != HANDSHAKE
-        return replace(sent, final=True) if once and not sent.ok else sent
+    async def _next_at(self) -> float | None:
+        tenure, gate, now = self.tenure, self.tenure.gate(), self.tenure.clock().timestamp()
+        if self._running:
+            return now
+        times = [await tenure.stores.endpoints.next_at(tenure.id)] if gate.slots else await self._once_open(gate)
+        known = [at for at in times if at is not None]
+        return max(min(known), now + tenure.pause()) if known else None
 
-    async def _note(self, ready: Ready, envelope: Envelope, tried: Tried) -> None:
-        before, subject, sent = self.state, ready.delivery.subject, tried.sent
-        tried = replace(tried, spent=machine.spends(before, sent, is_test=subject.startswith(TEST)))
-        rules, draw = self.pacing.rules, random.random()  # noqa: S311  jitter, not a secret
-        after = machine.judged(before, sent, subject.startswith(TEST), rules, tried.at, draw)
-        held = self._desk().held(tried.at)
-        concluded = conclude(ready.delivery, tried, ready.newest, self.pacing.persistence, draw, held)
-        commands = [
-            *self.stores.deliveries.save_commands(concluded.delivery),
-            self.stores.endpoints.log_command(self.id, concluded.attempt),
-            *(await self._released(ready, envelope, concluded, sent)),
-        ]
-        if after.status is EndpointStatus.ACTIVE and before.status is not EndpointStatus.ACTIVE:
-            waiting = await self._held_back(tried.at.timestamp())
-            commands += self.stores.endpoints.hasten_commands(self.id, waiting, tried.at.timestamp())
-        await self._change(after, commands)
-        self._report(subject, envelope, tried, concluded)
-
-    async def _released(self, ready: Ready, envelope: Envelope, concluded: Conclusion, sent: Sent) -> list[Command]:
-        """The subject is no longer under way, nor are the stories of a digest."""
-        at = concluded.next_at.timestamp() if concluded.next_at else None
-        if ready.delivery.subject != DIGEST:
-            return self._put([ready.delivery.subject], at)
-        if not sent.ok:
-            gave_up = concluded.delivery.status is DeliveryStatus.GAVE_UP
-            later = self._next_digest() if gave_up else at
-            return [*self._put([DIGEST], at), *self._put(ready.carries, later)]
-        told = await self.stores.deliveries.load_many(self.id, list(envelope.covers))
-        saved = [
-            command
-            for each in told
-            for command in self.stores.deliveries.save_commands(
-                each.model_copy(
-                    update={
-                        "status": DeliveryStatus.DELIVERED,
-                        "sent_revision": max(each.sent_revision, envelope.covers[each.subject]),
-                        "sent_at": concluded.attempt.at,
-                    }
-                )
-            )
-        ]
-        # Those that were not in it are looked at again; what has changed since it was written is for the next one.
-        rest = [each for each in ready.carries if each not in envelope.covers]
-        done = [each for each in ready.carries if each in envelope.covers]
-        changed = await self._changed_since(envelope.covers)
-        now = concluded.attempt.at.timestamp()
-        return [
-            *saved,
-            *self._put([DIGEST, *done], None),
-            *self._put(rest, now),
-            *self._put(changed, self._next_digest()),
-        ]
-
-    async def _changed_since(self, told: Mapping[str, int]) -> list[str]:
-        stories = await self.stores.stories.load_many(list(told))
-        return [story.id for story in stories if story and story.revision > told[story.id]]
-
-    async def _held_back(self, now: float) -> list[str]:
-        """What may go as soon as the endpoint is well; the stories of a digest wait for its time."""
-        waiting = await self.stores.endpoints.later(self.id, now)
-        return [each for each in waiting if not self._is_for_digest(each)]
-
-    def _is_for_digest(self, subject: str) -> bool:
-        return self.endpoint.subscription.digest is not None and subject != DIGEST and ":" not in subject
-
-    def _next_digest(self) -> float:
-        subscription, now = self.endpoint.subscription, self.clock()
-        digest = subscription.digest
-        return (next_digest(digest, subscription.timezone, now) if digest else now).timestamp()
-
-    # Writing.
-
-    async def _change(self, state: EndpointState, commands: Sequence[Command]) -> None:
-        """Save the endpoint's state with what goes along; a change that others want to know of is announced."""
-        before, self.state = self.state, state
-        saved = [*commands, self.stores.endpoints.save_command(self.id, state)]
-        if state.notice > before.notice:
-            saved.append(notice_command(EndpointNotice(endpoint=self.id, notice=state.notice, at=self.clock())))
-        await self._write(saved)
-        if (state.status, state.reason) != (before.status, before.reason):
-            metrics.ENDPOINT_TRANSITIONS.labels(state=state.status.value, reason=state.reason).inc()
-            _observe(self.id, state)
-            (log.info if state.status is EndpointStatus.ACTIVE else log.warning)(
-                f"endpoint.{state.status.value}",
-                subscription=self.id,
-                reason=state.reason,
-                failures=state.failures,
-                detail=state.last_detail,
-                resume_at=state.resume_at.isoformat() if state.resume_at else None,
-            )
-
-    async def _write(self, commands: Iterable[Command]) -> None:
-        self.lease = await self.stores.due.renew(self.lease, self.pacing.lease_seconds, commands=commands)
-
-    def _put(self, subjects: Iterable[str], at: float | None) -> list[Command]:
-        return [command for each in subjects for command in self.stores.endpoints.put_commands(self.id, each, at)]
-
-    def _obeyed(self, subject: str) -> list[Command]:
-        if self._orders.pop(subject, None) is None:
-            return []
-        return [self.stores.endpoints.obeyed_command(self.id, subject)]
-
-    def _gate(self) -> Gate:
-        return machine.gate(self.state, self.clock())
-
-    def _desk(self) -> Desk:
-        return Desk(
-            self.endpoint.subscription, self.endpoint.sender, self.state, self.pacing.timing, self.pacing.base_url
-        )
-
-    def _report(self, subject: str, envelope: Envelope, tried: Tried, concluded: Conclusion) -> None:
-        sent, after = tried.sent, concluded.delivery
-        metrics.DELIVERY_ATTEMPTS.labels(subscription=self.id, outcome=sent.outcome).inc()
-        if after.status is not DeliveryStatus.PENDING:
-            metrics.DELIVERIES.labels(result=after.status.value).inc()
-        (log.info if sent.ok else log.warning)(
-            "alert.delivered" if sent.ok else "alert.not_delivered",
-            subscription=self.id,
-            story_id=subject,
-            revision=envelope.revision,
-            type=envelope.type.value,
-            outcome=sent.outcome,
-            detail=sent.detail,
-            webhook_id=envelope.webhook_id,
-        )
-
-
-def _observe(subscription_id: str, state: EndpointState) -> None:
-    for status in EndpointStatus:
-        metrics.ENDPOINT_STATE.labels(subscription=subscription_id, state=status.value).set(status is state.status)
+    async def _once_open(self, gate: Gate) -> Sequence[float | None]:
+        """A closed endpoint lets tests pass; one that is disabled is probed even if nothing waits for it."""
+        tenure = self.tenure
+        waiting = await tenure.stores.endpoints.due(tenure.id, inf, TESTS_LOOKED_FOR)
+        tests = [at for subject, at in waiting.items() if subject.startswith(TEST)]
+        if gate.probe:
+            return [tenure.clock().timestamp()]
+        if gate.until is None or not (waiting or tenure.state.status is EndpointStatus.DISABLED):
+            return tests
+        opens = gate.until.timestamp()
+        return [*tests, opens if tenure.state.status is EndpointStatus.DISABLED else max(opens, min(waiting.values()))]

@@ -1,14 +1,16 @@
 """The notifier's shell: claims endpoints for which something is due, and brings each up to date in its lane."""
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from services.notifier.book import Book, Endpoint
 from services.notifier.fanout import FanOut
-from services.notifier.lane import Lane, Pacing, Stores
-from services.notifier.ports import Clock
+from services.notifier.lane import Lane
+from services.notifier.ports import Clock, Stores
+from services.notifier.tenure import Pacing, Tenure
 from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
@@ -51,8 +53,13 @@ class Notifier:
                 lane.add_done_callback(lanes.discard)
             if not leases:
                 await self._observe_oldest()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self.pacing.tick_seconds)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something was put before an endpoint, or for a moment: others do that, too, and time does."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.fan_out.wake.wait(), self.pacing.tick_seconds)
+        self.fan_out.wake.clear()
 
     async def _bring_up_to_date(self, lease: Lease, stop: asyncio.Event) -> None:
         try:
@@ -62,7 +69,7 @@ class Notifier:
                 await self.stores.due.commit(lease, next_at=None)
                 log.info("endpoint.let_be", subscription=lease.member, reason="disabled" if endpoint else "unknown")
             else:
-                await Lane(self.stores, self.pacing, self.clock, endpoint, lease).run(stop)
+                await Lane(Tenure(self.stores, self.pacing, self.clock, endpoint, lease)).run(stop)
         except LeaseLost:
             log.warning("endpoint.lease_lost", subscription=lease.member)
         except StoreUnavailable as error:
@@ -79,4 +86,4 @@ class Notifier:
     async def _observe_oldest(self) -> None:
         with suppress(*StoreUnavailable):
             next_at = await self.stores.due.next_at()
-            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, self.clock().timestamp() - next_at) if next_at else 0.0)
+            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, time.time() - next_at) if next_at else 0.0)

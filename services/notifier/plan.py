@@ -83,7 +83,7 @@ def next_step(delivery: Delivery, story: Story, timing: Timing, now: datetime, s
         return Wait(delivery.retry_at, "retry")
     if situation.quiet_until:
         return Wait(situation.quiet_until, "quiet_hours")
-    superseded = delivery.refused and story.revision > frozen.revision
+    superseded = not delivery.doubtful and story.revision > frozen.revision
     return plan(delivery, story, timing, now, situation) if superseded else Again(frozen)
 
 
@@ -114,8 +114,7 @@ def _nothing(
         return "up_to_date"
     if situation.order is not None:
         return None
-    tried = delivery.attempts[-1].revision if delivery.attempts else 0
-    if delivery.status is DeliveryStatus.GAVE_UP and tried >= story.revision:
+    if delivery.status is DeliveryStatus.GAVE_UP and delivery.tried_revision >= story.revision:
         return "given_up"
     return "too_old" if age(news[-1].at, now, situation.held) > timedelta(seconds=timing.max_age) else None
 

@@ -1,6 +1,7 @@
 """What the notifier needs from outside."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -67,6 +68,16 @@ class DueEndpoints(Protocol):
     async def renew(self, lease: Lease, lease_seconds: float, *, commands: Iterable[Command] = ()) -> Lease: ...
     async def commit(self, lease: Lease, *, next_at: float | None, commands: Iterable[Command] = ()) -> None: ...
     async def next_at(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """All that a lane works with."""
+
+    stories: Stories
+    deliveries: Deliveries
+    endpoints: Endpoints
+    due: DueEndpoints
 
 
 class Subscriptions(Protocol):

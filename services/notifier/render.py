@@ -1,32 +1,21 @@
-"""The messages (pure): of a story a full snapshot, thin enough to be read on a phone."""
+"""The messages (pure): small enough for a phone, whatever stands in a story."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from services.notifier.plan import Send
+from services.notifier.snapshot import ANYBODY, SCHEMA, Payload, Reader, Since, Size, clipped, compact, iso, snapshot
 from shared.models.endpoint import EndpointState
-from shared.models.story import Article, KnownClaim, Story
+from shared.models.story import Story
 from shared.models.subscription import Delivery, MessageType
 
-SCHEMA = 1
 MAX_BODY_BYTES = 16 * 1024
-MAX_URL_BYTES = 2000
-URL_FIELDS = ("url", "article")
-MAX_MERGED = 50
-
-Payload = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How many articles and claims are told, and the most characters of each text."""
-
-    articles: int
-    claims: int
-    text: int
+# Of a digest, after a receiver found one too large.
+THIN_BODY_BYTES = 4 * 1024
+# In writing no moment is longer.
+_LONGEST = datetime(2000, 1, 1, microsecond=1, tzinfo=UTC)
 
 
 # The last fits whatever stands in a story, even if each of its characters must be escaped.
@@ -35,64 +24,81 @@ SIZES = (Size(5, 12, 600), Size(2, 4, 300), Size(0, 0, 100))
 BRIEF = Size(1, 3, 200)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """For whom it is written. `languages`: the first is the dearest. `base_url`: where the gateway is."""
-
-    languages: Sequence[str] = ()
-    base_url: str | None = None
-
-
 def webhook_id(subscription_id: str, subject: str, revision: int, *, again: int = 0, thin: bool = False) -> str:
     """Derived, so that a delivery that runs twice cannot mint a second id; other bytes have another id."""
     parts = [subscription_id, subject, str(revision), *([f"again {again}"] if again else []), *(["thin"] * thin)]
     return "msg_" + sha256("|".join(parts).encode()).hexdigest()[:26]
 
 
-def story_payload(story: Story, delivery: Delivery, send: Send, now: datetime, reader: Reader = Reader()) -> Payload:
+def story_payload(story: Story, delivery: Delivery, send: Send, now: datetime, reader: Reader = ANYBODY) -> Payload:
     """The fullest snapshot that fits; after a receiver found it too large, the thinnest."""
-    sizes = SIZES[-1:] if delivery.thin else SIZES
-    for size in sizes:
-        data = _clipped(_snapshot(story, delivery, send, size, reader), size.text)
-        payload = _message(MessageType(f"story.alert.{send.type.value}"), now, data)
-        if fits(payload):
-            break
-    return payload
+    type_ = MessageType(f"story.alert.{send.type.value}")
+    return _message(type_, now, _fullest(_Same(story), type_, _since(delivery), send, reader, thin=delivery.thin))
+
+
+class _Same:
+    """A story as a key, by identity: to compare all of it takes as long as to tell it."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.story is other.story
+
+    def __hash__(self) -> int:
+        return id(self.story)
+
+
+@lru_cache(maxsize=256)
+def _fullest(same: _Same, type_: MessageType, since: Since, send: Send, reader: Reader, *, thin: bool) -> Payload:
+    """Most endpoints are told the same of a story, and they are told at once."""
+    sizes = SIZES[-1:] if thin else SIZES
+    rest = len(compact(_message(type_, _LONGEST, {})))
+    return _first_fitting((snapshot(same.story, since, send, size, reader) for size in sizes), MAX_BODY_BYTES - rest)
 
 
 def digest_payload(
-    subscription_id: str,
+    digest: Delivery,
     parts: Sequence[tuple[Story, Delivery, Send]],
     now: datetime,
-    since: datetime | None,
-    reader: Reader = Reader(),
-    *,
-    thin: bool = False,
+    reader: Reader = ANYBODY,
 ) -> tuple[Payload, int]:
-    """What fits into one message, the gravest stories first; and how many of `parts`, from the first, that are. `thin`:
-    one, for the receiver found more too large."""
-    told, payload = 0, _digest(subscription_id, [], now, since, truncated=True)
-    snapshots: list[object] = []
+    """What fits into one message of at least one of `parts`; and how many of them, from the first, that are."""
+    sizes, most = (SIZES[-1:], THIN_BODY_BYTES) if digest.thin else ((BRIEF, SIZES[-1]), MAX_BODY_BYTES)
+    told, payload = 0, _digest(digest, [], now, truncated=True)
+    snapshots: list[Payload] = []
     for story, delivery, send in parts:
-        snapshots.append(_clipped(_snapshot(story, delivery, send, BRIEF, reader), BRIEF.text))
-        longer = _digest(subscription_id, snapshots, now, since, truncated=told + 1 < len(parts))
-        if told and (thin or not fits(longer)):
+        each = (snapshot(story, _since(delivery), send, size, reader) for size in sizes)
+        snapshots.append(_first_fitting(each, most // 2))
+        longer = _digest(digest, snapshots, now, truncated=told + 1 < len(parts))
+        if told and not fits(longer, most):
             break
         told, payload = told + 1, longer
     return payload, told
+
+
+def _since(delivery: Delivery) -> Since:
+    return Since(delivery.sent_revision, delivery.sent_articles)
+
+
+def _first_fitting(payloads: Iterable[Payload], most: int) -> Payload:
+    """Or else the last."""
+    for payload in payloads:
+        if fits(payload, most):
+            break
+    return payload
 
 
 def gravest_first(parts: Iterable[tuple[Story, Delivery, Send]]) -> list[tuple[Story, Delivery, Send]]:
     return sorted(parts, key=lambda part: (-part[0].severity.rank, -part[0].score, part[0].id))
 
 
-def sample_payload(story: Story, now: datetime, reader: Reader) -> Payload:
+def sample_payload(story: Story, now: datetime, reader: Reader = ANYBODY, *, thin: bool = False) -> Payload:
     """As a story's own, but for the type and a mark."""
     revision = story.revisions[-1]
     send = Send(revision.type, revision.reason, revision.detail)
-    nobody = Delivery(subscription_id="", subject=story.id)
-    data = _clipped(_snapshot(story, nobody, send, SIZES[0], reader), SIZES[0].text)
-    return _message(MessageType.TEST, now, {**_mapping(data), "test": True})
+    data = _fullest(_Same(story), MessageType.TEST, Since(), send, reader, thin=thin)
+    return _message(MessageType.TEST, now, {**data, "test": True})
 
 
 def endpoint_payload(
@@ -108,8 +114,8 @@ def endpoint_payload(
         "endpoint": subscription_id,
         "status": state.status.value,
         "reason": state.reason,
-        "detail": _clipped(state.last_detail, SIZES[-1].text),
-        "since": _iso(state.down_since),
+        "detail": clipped(state.last_detail, SIZES[-1].text),
+        "since": iso(state.down_since),
         "failures": state.failures,
         "waiting": waiting,
         "last_outcome": state.last_outcome,
@@ -117,17 +123,15 @@ def endpoint_payload(
     return _message(type_, now, data)
 
 
-def fits(payload: Mapping[str, object]) -> bool:
-    return len(_json(payload).encode()) <= MAX_BODY_BYTES
+def fits(payload: Mapping[str, object], most: int = MAX_BODY_BYTES) -> bool:
+    return len(compact(payload).encode()) <= most
 
 
-def _digest(
-    subscription_id: str, snapshots: Sequence[object], now: datetime, since: datetime | None, *, truncated: bool
-) -> Payload:
+def _digest(digest: Delivery, snapshots: Sequence[Payload], now: datetime, *, truncated: bool) -> Payload:
     data: Payload = {
         "schema": SCHEMA,
-        "subscription": subscription_id,
-        "since": _iso(since),
+        "subscription": digest.subscription_id,
+        "since": iso(digest.sent_at),
         "stories": list(snapshots),
         "stories_truncated": truncated,
     }
@@ -136,135 +140,3 @@ def _digest(
 
 def _message(type_: MessageType, now: datetime, data: object) -> Payload:
     return {"type": type_.value, "timestamp": now.isoformat(), "data": data}
-
-
-def _mapping(value: object) -> Payload:
-    return value if isinstance(value, dict) else {}
-
-
-def _clipped(value: object, most: int) -> object:
-    """The same with every text cut to `most` characters, but for addresses: half of one leads elsewhere."""
-    if isinstance(value, dict):
-        return {
-            name: (_whole_url(part) if name in URL_FIELDS else _clipped(part, most)) for name, part in value.items()
-        }
-    if isinstance(value, list):
-        return [_clipped(part, most) for part in value]
-    return value[:most] if isinstance(value, str) else value
-
-
-def _whole_url(url: str | None) -> str | None:
-    return url if url is None or len(_json(url).encode()) <= MAX_URL_BYTES else None
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _snapshot(story: Story, delivery: Delivery, send: Send, size: Size, reader: Reader) -> Payload:
-    best = story.told_in(reader.languages)
-    return {
-        "schema": SCHEMA,
-        "topic": story.topic,
-        "story_id": story.id,
-        "revision": story.revision,
-        "since_revision": delivery.sent_revision,
-        "status": story.status.value,
-        "severity": story.severity.value,
-        "tier": story.tier.value,
-        "reason": send.reason,
-        "reason_detail": send.detail,
-        "title": best.title,
-        "summary": best.summary,
-        "language": best.language,
-        "relevance": {
-            "score": story.score,
-            "threshold": story.threshold,
-            "topic_version": story.topic_version,
-            "evidence": list(dict.fromkeys(found.text for found in best.evidence)),
-        },
-        "event_type": story.event_type,
-        "claims": [_claim(claim, story) for claim in story.said[: size.claims]],
-        "counts": _counts(story, delivery.sent_articles),
-        "times": {
-            "first_published": _iso(min((a.moment for a in story.articles), default=None)),
-            "first_seen": _iso(story.first_seen_at),
-            "last_published": _iso(max((a.moment for a in story.articles), default=None)),
-            "updated": _iso(story.updated_at),
-        },
-        "lead_article": _article(best),
-        "articles": [_article(article) for article in story.articles[: size.articles]],
-        "articles_truncated": len(story.articles) > size.articles,
-        "merged_story_ids": list(story.merged_from[-MAX_MERGED:]),
-        "links": _links(story, reader.base_url),
-    }
-
-
-def _links(story: Story, base_url: str | None) -> dict[str, str]:
-    """Paths only, if nobody has told where the gateway is."""
-    return {"story": f"{base_url or ''}/stories/{story.id}", "api": f"{base_url or ''}/v1/stories/{story.id}"}
-
-
-def _counts(story: Story, told_before: int) -> dict[str, int]:
-    many = articles_of(story)
-    return {
-        "articles": many,
-        "new_articles": max(0, many - told_before),
-        "sources": len(story.sources),
-        "independent_sources": story.independent_sources,
-        "languages": len(story.languages),
-        "suppressed_duplicates": len(story.articles) - len(story.standing) + story.unlisted,
-    }
-
-
-def articles_of(story: Story) -> int:
-    return len(story.articles) + story.unlisted
-
-
-def _claim(claim: KnownClaim, story: Story) -> dict[str, object]:
-    article = next((a for a in story.articles if a.entry_id == claim.entry_id), None)
-    return {
-        "text": claim_text(claim),
-        "kind": claim.kind,
-        "role": claim.role,
-        "value": claim.value,
-        "qualifier": claim.qualifier,
-        "unit": claim.unit,
-        "place": claim.place,
-        "time": claim.time,
-        "attribution": claim.attribution,
-        "certainty": claim.certainty.value,
-        "sources": list(claim.sources),
-        "article": article.url if article else None,
-    }
-
-
-def claim_text(claim: KnownClaim) -> str:
-    """In a template's words: `killed: about 600 people, Kursk (South Korea's NIS, claimed)`."""
-    what = (claim.role or claim.kind).replace("_", " ")
-    figure = None if claim.value is None else f"{claim.value:,.10g}"
-    qualifier = claim.qualifier.replace("_", " ") if claim.qualifier and figure else None
-    number = " ".join(part for part in (qualifier, figure, claim.unit if figure else None) if part)
-    place = claim.place.replace("-", " ").title() if claim.place else ""
-    told = ", ".join(part for part in (number, place) if part)
-    speaker = ", ".join(part for part in (claim.attribution, claim.certainty.value) if part)
-    return f"{': '.join(part for part in (what, told) if part)} ({speaker})"
-
-
-def _article(article: Article) -> dict[str, object]:
-    return {
-        "title": article.title,
-        "url": article.url,
-        "source": article.source,
-        "language": article.language,
-        "published": _iso(article.published),
-        "decision": article.decision.value,
-        "relation": article.relation.value,
-        "derived_from": article.derived_from,
-        "withdrawn": article.withdrawn,
-        "reason": article.reason,
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

@@ -6,23 +6,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from redis.asyncio import Redis
-
 from services.notifier.book import Book, Senders
 from services.notifier.channels import CHANNELS, Means
 from services.notifier.conclude import Persistence
 from services.notifier.endpoint import Rules
 from services.notifier.fanout import FanOut
-from services.notifier.lane import Pacing, Stores
 from services.notifier.notifier import Notifier
 from services.notifier.plan import Timing
-from services.notifier.ports import Clock, HttpPoster
+from services.notifier.ports import Clock, HttpPoster, Stores
+from services.notifier.tenure import Pacing
 from shared.http import GuardedClient
 from shared.http import Limits as HttpLimits
 from shared.runtime.status import StatusServer
 from shared.settings import Settings
 from shared.store.alerts import AlertStream
-from shared.store.connection import connect, readiness
+from shared.store.connection import Connection, connect, readiness
 from shared.store.deliveries import DUE_ENDPOINTS, DeliveryStore
 from shared.store.due import DueSet
 from shared.store.endpoints import EndpointStore
@@ -42,7 +40,9 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Notifier]:
             yield notifier(settings, redis, senders(settings, http))
 
 
-def notifier(settings: Settings, redis: Redis, sender: Senders, clock: Callable[[], float] | None = None) -> Notifier:
+def notifier(
+    settings: Settings, redis: Connection, sender: Senders, clock: Callable[[], float] | None = None
+) -> Notifier:
     """`clock`: Unix seconds; without it the Redis server's time counts for leases, and this machine's for the rest."""
     now = _clock(clock)
     due = DueSet(redis, DUE_ENDPOINTS, clock=clock)

@@ -12,6 +12,7 @@ from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.models.feed import Feed, FeedHealth
+from shared.runtime.pausing import pause
 from shared.store.feeds import FeedStore
 from shared.store.patience import StoreUnavailable, patiently
 
@@ -47,8 +48,7 @@ class FeedsFile:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the file until `stop`."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self.look_every_seconds)
+            await pause(stop, self.look_every_seconds)
             await self._count_states()
             if not self._watch.changed():
                 continue

@@ -37,6 +37,7 @@ from shared.http import Limits, Response
 from shared.http.headers import retry_after_seconds
 from shared.http.urls import checked_url, redirect_target
 from shared.logs import get_logger
+from shared.runtime.pausing import pause
 from shared.store.due import Command, Lease
 from shared.store.hosts import Turn, host_of
 from shared.store.pages import StoredPage
@@ -102,8 +103,7 @@ class Pages:
                 task = asyncio.create_task(self._advance_patiently(claim, stop))
                 steps.add(task)
                 task.add_done_callback(steps.discard)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TICK_SECONDS)
+            await pause(stop, TICK_SECONDS)
         for task in steps:
             task.cancel()
         await asyncio.gather(*steps, return_exceptions=True)

@@ -4,7 +4,6 @@ import asyncio
 import random
 import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +17,7 @@ from shared.http.headers import retry_after_seconds
 from shared.http.urls import checked_url, redirect_target
 from shared.logs import get_logger
 from shared.models.websub import PushOffer, PushRequest, PushSubscription
+from shared.runtime.pausing import pause
 from shared.store.due import Command, Lease
 from shared.store.patience import StoreUnavailable, patiently
 
@@ -46,8 +46,7 @@ class Subscriber:
                 task = asyncio.create_task(self._advance_patiently(lease))
                 running.add(task)
                 task.add_done_callback(running.discard)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TICK_SECONDS / 4)
+            await pause(stop, TICK_SECONDS / 4)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -38,9 +38,7 @@ class EndpointState(Model):
         UtcDatetime | None, Field(description="when it last came back from being open or disabled")
     ] = None
     throttled_until: Annotated[UtcDatetime | None, Field(description="as the receiver asked with Retry-After")] = None
-    resume_at: Annotated[UtcDatetime | None, Field(description="when a probe is due: of an open or disabled one")] = (
-        None
-    )
+    resume_at: Annotated[UtcDatetime | None, Field(description="when an open or disabled one is probed")] = None
     probe_until: Annotated[
         UtcDatetime | None, Field(description="of a disabled one that may recover by itself; None: only by a person")
     ] = None

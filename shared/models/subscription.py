@@ -184,7 +184,8 @@ class DeliveryStatus(StrEnum):
 class Envelope(Model):
     """A message frozen before its first attempt, so that every retry is the same bytes under the same id.
 
-    `body` is as the channel sends it. `thin`: it has been cut down, for the receiver found it too large.
+    `body` is as the channel sends it; `articles` is of each story in it. `thin`: it has been cut down, for the receiver
+    found it too large.
     """
 
     webhook_id: str
@@ -195,6 +196,7 @@ class Envelope(Model):
     covers: Annotated[dict[str, int], Field(description="of a digest: story id → revision")] = Field(
         default_factory=dict
     )
+    articles: Annotated[dict[str, int], Field(description="story id → how many it had")] = Field(default_factory=dict)
 
 
 class Attempt(Model):
@@ -216,9 +218,10 @@ class Delivery(Model):
 
     `subject` is a story's id, or, of what tells of no single story, `digest`, `endpoint:<id>` or `test:<name>`.
     `envelope` is set from just before the first attempt until its message has arrived or is given up; each attempt,
-    also one after a crash, sends it unchanged. Only when it was `refused`, which is to say certainly not accepted, may
-    a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the story meanwhile.
-    `again` counts how often a person had what had arrived sent once more. `thin`: only a short message is taken.
+    also one after a crash, sends it unchanged. It is `doubtful` once an attempt may have been accepted unheard of; only
+    while it is not may a newer revision take its place. No attempt is made before `retry_at`, whatever happens to the
+    story meanwhile. `again` counts how often a person had what was sent already sent once more. `thin`: only a short
+    message is taken.
     """
 
     subscription_id: str
@@ -226,15 +229,20 @@ class Delivery(Model):
     status: DeliveryStatus = DeliveryStatus.PENDING
     sent_revision: int = 0
     sent_at: UtcDatetime | None = None
-    sent_articles: Annotated[int, Field(description="of the story, when it was told last")] = 0
+    sent_articles: Annotated[int, Field(description="of the story, in the last message that arrived")] = 0
     failures: int = 0
     first_failed_at: UtcDatetime | None = None
     envelope: Envelope | None = None
-    refused: bool = False
+    doubtful: bool = False
     retry_at: UtcDatetime | None = None
     again: int = 0
     thin: bool = False
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def tried_revision(self) -> int:
+        """Of the last attempt, however it ended; 0 before the first."""
+        return self.attempts[-1].revision if self.attempts else 0
 
 
 class Former(Model):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from shared.runtime.pausing import pause
+
 _PR_SET_PDEATHSIG = 1
 
 FIRST_PAUSE_SECONDS = 0.3
@@ -65,7 +67,7 @@ class Keeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Raises ChildFailed."""
-        pause = FIRST_PAUSE_SECONDS
+        gap = FIRST_PAUSE_SECONDS
         while not stop.is_set():
             started = time.monotonic()
             code = await self._live(stop)
@@ -75,9 +77,8 @@ class Keeper:
                 raise ChildFailed(self.child.name, code)
             if code != 0:
                 self.on_fall(self.child.name, code)
-            pause = FIRST_PAUSE_SECONDS if time.monotonic() - started > SETTLED_SECONDS else pause * 2
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), min(pause, LONGEST_PAUSE_SECONDS))
+            gap = FIRST_PAUSE_SECONDS if time.monotonic() - started > SETTLED_SECONDS else gap * 2
+            await pause(stop, min(gap, LONGEST_PAUSE_SECONDS))
 
     async def _live(self, stop: asyncio.Event) -> int:
         process = await asyncio.create_subprocess_exec(

@@ -14,6 +14,9 @@ from redis.retry import Retry as SyncRetry
 
 from shared.errors import ConfigError
 
+# What it is called by those who only hand it on.
+Connection = Redis
+
 SCHEMES = ("unix", "redis", "rediss")
 
 # Long enough for a supervisor to restart a server and for it to load its data, short enough to be told of the rest.

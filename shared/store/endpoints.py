@@ -104,8 +104,8 @@ class EndpointStore:
         return done if at is None else [*done, again]
 
     def hasten_commands(self, subscription_id: str, subjects: Iterable[str], now: float) -> list[Command]:
-        """They are due now."""
-        return [("ZADD", keys.waiting(subscription_id), "LT", repr(now), subject) for subject in subjects]
+        """Those that wait still are due now."""
+        return [("ZADD", keys.waiting(subscription_id), "XX", "LT", repr(now), subject) for subject in subjects]
 
     # What people ask for.
 

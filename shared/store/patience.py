@@ -7,6 +7,7 @@ from typing import TypeVar
 from redis import exceptions
 
 from shared.logs import get_logger
+from shared.runtime.pausing import pause
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
@@ -27,16 +28,13 @@ async def patiently(operation: Callable[[], Awaitable[T]], stop: asyncio.Event) 
 
     The operation must be harmless when repeated: an answer that was lost does not mean that nothing was done.
     """
-    pause = FIRST_PAUSE_SECONDS
+    seconds = FIRST_PAUSE_SECONDS
     while True:
         try:
             return await operation()
         except StoreUnavailable as error:
-            if pause == FIRST_PAUSE_SECONDS:
+            if seconds == FIRST_PAUSE_SECONDS:
                 log.warning("redis.unavailable", error=str(error)[:200])
-        try:
-            await asyncio.wait_for(stop.wait(), pause)
-        except TimeoutError:
-            pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
-        else:
+        if await pause(stop, seconds):
             return None
+        seconds = min(LONGEST_PAUSE_SECONDS, seconds * 2)

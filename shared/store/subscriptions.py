@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from shared import keys
+from shared.logs import get_logger
 from shared.models.subscription import REVEAL, Former, Signing, Subscription
 
 # Both secrets sign for so long after a rotation.
 FORMER_SIGNS = timedelta(hours=24)
 _REVEALED = {REVEAL: True}
+log = get_logger()
 
 
 class SubscriptionStore:
@@ -21,9 +25,9 @@ class SubscriptionStore:
         self.redis = redis
 
     async def all(self) -> list[Subscription]:
-        """By id."""
-        found = await self.redis.hgetall(keys.subscriptions())
-        return sorted((Subscription.model_validate_json(text) for text in found.values()), key=lambda each: each.id)
+        """By id; without those that a newer version wrote in a way that cannot be read."""
+        found: dict[Any, Any] = await self.redis.hgetall(keys.subscriptions())
+        return [each for name in sorted(found) if (each := _readable(name.decode(), found[name]))]
 
     async def find(self, subscription_id: str) -> Subscription | None:
         text = await self.redis.hget(keys.subscriptions(), subscription_id)
@@ -45,6 +49,15 @@ class SubscriptionStore:
             pipe.incr(keys.subscriptions_version())
             removed, _ = await pipe.execute()
         return bool(removed)
+
+
+def _readable(subscription_id: str, text: bytes) -> Subscription | None:
+    try:
+        return Subscription.model_validate_json(text)
+    except ValidationError as error:
+        # Not the error itself, which shows what stands there.
+        log.error("subscription.unreadable", subscription=subscription_id, problems=error.error_count())
+        return None
 
 
 class SigningStore:

@@ -152,16 +152,18 @@ async def test_a_digest_that_fails_is_tried_again_byte_for_byte_and_nothing_held
     assert len({each.request.body for each in desk.received[:3]}) == 1
 
 
-async def test_a_digest_that_is_too_large_for_its_receiver_comes_story_by_story(stage: Stage) -> None:
+async def test_a_digest_that_is_too_large_for_its_receiver_comes_in_short_ones(stage: Stage) -> None:
     stage.begins(in_kyiv("2025-02-03 10:00"))
-    desk = stage.desk(above(2000), digest=MORNINGS, timezone=KYIV)
-    tales = sorted((stage.tale(f"story {number}") for number in range(4)), key=lambda tale: tale.id)
+    desk = stage.desk(above(5000), digest=MORNINGS, timezone=KYIV)
+    tales = [stage.tale(f"story {number}", summary="слово " * 100) for number in range(8)]
     stage.at(0, *[tale.breaks() for tale in tales])
-    for number, tale in enumerate(tales[:-1]):
-        desk.wants(at(22 * HOUR), digest(*tales[number:]), digest(tale, stories_truncated=True))
-    desk.wants(at(22 * HOUR), digest(tales[-1], stories_truncated=False))
-    desk.logs(*["too_large", "delivered"] * 3, "delivered")
+    desk.takes(some_digest(), at(22 * HOUR))
     await stage.plays(until=5 * DAY)
+    outcomes = [each.outcome for each in await desk.attempts()]
+    assert outcomes[:2] == ["too_large", "delivered"]
+    taken = [each for each, outcome in zip(desk.received, outcomes, strict=True) if outcome == "delivered"]
+    told = [story for each in taken if isinstance(each.about, tuple) for story in each.about]
+    assert sorted(told) == sorted(tale.id for tale in tales)
 
 
 async def test_the_stories_of_a_digest_that_was_given_up_stand_in_the_next_under_another_id(stage: Stage) -> None:

@@ -20,8 +20,9 @@ from services.classifier.alerting import Reason
 from services.notifier.channels.posting import compact
 from services.notifier.channels.webhook import WebhookSender
 from services.notifier.plan import Send
-from services.notifier.render import Payload, Reader, digest_payload, endpoint_payload, sample_payload, story_payload
+from services.notifier.render import digest_payload, endpoint_payload, sample_payload, story_payload
 from services.notifier.sign import SECRET_PREFIX, signed_headers
+from services.notifier.snapshot import Payload, Reader
 from shared.models.endpoint import EndpointState
 from shared.models.story import AlertType, KnownClaim, Story
 from shared.models.subscription import Delivery, MessageType
@@ -35,6 +36,7 @@ NEXT_SECRET = SECRET_PREFIX + "dGhlLW5leHQtc2VjcmV0LWlzLTMyLWJ5dGVzLWxvbmc="
 MAX_BODY_BYTES = 64 * 1024
 PATIENCE = 20.0
 UNTOLD = Delivery(subscription_id="desk", subject=make_id("story"))
+DIGEST = Delivery(subscription_id="desk", subject="digest")
 
 Headers = Mapping[str, str]
 
@@ -159,7 +161,7 @@ def test_a_digest_tells_each_of_its_stories_that_is_news(receiver: Running) -> N
     parts = [
         (one, UNTOLD, Send(AlertType.CREATED, "new_story")) for one in (told("Known"), told("New", name="another"))
     ]
-    payload, many = digest_payload("desk", parts, NOON, None)
+    payload, many = digest_payload(DIGEST, parts, NOON)
     assert many == 2
     digest = written(payload)
     assert receiver.post(digest, signed(digest)) == 204
@@ -284,7 +286,7 @@ def test_the_example_has_the_fields_that_a_message_has() -> None:
 
 def test_every_field_and_type_is_explained() -> None:
     explained = set(re.findall(r"`([^`\n]+)`", PAGE))
-    digest, _ = digest_payload("desk", [], NOON, None)
+    digest, _ = digest_payload(DIGEST, [], NOON)
     payloads = (payload_of(known(told())), digest, OTHERS["endpoint"])
     names = {path.rpartition(".")[2] for payload in payloads for path in paths(payload)}
     assert names | {kind.value for kind in MessageType} <= explained

@@ -7,14 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifier.channels.base import Sent
-from services.notifier.conclude import ATTEMPTS_KEPT, conclude
-from services.notifier.plan import Again, Nothing, Send, Timing, Wait, next_step, plan
+from services.notifier.conclude import Persistence, Tried, conclude
+from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
+from shared.models.endpoint import Order
 from shared.models.story import AlertType, Status, Story
 from shared.models.subscription import Attempt, Delivery, DeliveryStatus
 from tests.factories import NOON, after, delivery, envelope, revision, story
 
 DAY = 86_400.0
 TIMING = Timing(hold=15, update_interval=600, max_age=DAY)
+ORDINARY = Situation()
+KNOWN = Situation(known=True)
+RECOVER, REDELIVER = Situation(order=Order.RECOVER), Situation(order=Order.REDELIVER)
 URGENT: list[dict[str, object]] = [
     {"reason": "severity_raised"},
     {"type": AlertType.MERGED},
@@ -23,10 +27,10 @@ URGENT: list[dict[str, object]] = [
 
 
 def revised(*seconds: float, **newest: object) -> Story:
-    """A story with a revision at each of these seconds after noon."""
+    """A story with a revision at each of these seconds after noon, told as `change <number>`."""
     kinds = [AlertType.CREATED, *[AlertType.UPDATED] * (len(seconds) - 1)]
     made = [
-        revision(number=number, type=kind, reason="figure_changed", at=after(at))
+        revision(number=number, type=kind, reason="figure_changed", detail=f"change {number}", at=after(at))
         for number, (kind, at) in enumerate(zip(kinds, seconds, strict=True), 1)
     ]
     return story(revisions=(*made[:-1], made[-1].model_copy(update=newest)))
@@ -36,26 +40,35 @@ def told(number: int, at: float = 0) -> Delivery:
     return delivery(status=DeliveryStatus.DELIVERED, sent_revision=number, sent_at=after(at))
 
 
+def given_up(**over: object) -> Delivery:
+    tried = Attempt(at=NOON, revision=1, outcome="aborted")
+    return delivery(status=DeliveryStatus.GAVE_UP, attempts=(tried,), **over)
+
+
+def sends(type_: AlertType, *changes: int) -> Send:
+    return Send(type_, "figure_changed", "; ".join(f"change {number}" for number in changes))
+
+
 # plan
 
 
 def test_a_first_report_is_held_back_and_then_created() -> None:
     assert plan(delivery(), revised(0), TIMING, after(14.9)) == Wait(after(15), "hold")
-    assert plan(delivery(), revised(0), TIMING, after(15)) == Send(AlertType.CREATED, "figure_changed")
+    assert plan(delivery(), revised(0), TIMING, after(15)) == sends(AlertType.CREATED, 1)
 
 
 def test_the_hold_counts_from_the_first_revision() -> None:
-    assert plan(delivery(), revised(0, 10), TIMING, after(15)) == Send(AlertType.CREATED, "figure_changed")
+    assert plan(delivery(), revised(0, 10), TIMING, after(15)) == sends(AlertType.CREATED, 1, 2)
 
 
 def test_who_never_got_created_gets_revision_three_as_created() -> None:
-    assert plan(delivery(), revised(0, 100, 200), TIMING, after(300)) == Send(AlertType.CREATED, "figure_changed")
+    assert plan(delivery(), revised(0, 100, 200), TIMING, after(300)) == sends(AlertType.CREATED, 1, 2, 3)
 
 
 def test_who_never_got_created_is_not_told_of_what_nobody_stands_by() -> None:
     taken_back = revised(0, 100, type=AlertType.RETRACTED).model_copy(update={"status": Status.RETRACTED})
     assert plan(delivery(), taken_back, TIMING, after(300)) == Nothing("retracted")
-    assert plan(told(1), taken_back, TIMING, after(300)) == Send(AlertType.RETRACTED, "figure_changed")
+    assert plan(told(1), taken_back, TIMING, after(300)) == sends(AlertType.RETRACTED, 2)
 
 
 def test_who_is_up_to_date_is_told_nothing() -> None:
@@ -65,7 +78,7 @@ def test_who_is_up_to_date_is_told_nothing() -> None:
 
 def test_an_update_waits_for_the_quiet_time_after_the_last_message() -> None:
     assert plan(told(1, at=20), revised(0, 100), TIMING, after(110)) == Wait(after(620), "update_interval")
-    assert plan(told(1, at=20), revised(0, 100), TIMING, after(620)) == Send(AlertType.UPDATED, "figure_changed")
+    assert plan(told(1, at=20), revised(0, 100), TIMING, after(620)) == sends(AlertType.UPDATED, 2)
 
 
 @pytest.mark.parametrize("urgent", URGENT)
@@ -89,23 +102,85 @@ def test_news_decay() -> None:
 
 
 def test_what_was_given_up_is_not_begun_again_before_the_next_revision() -> None:
-    tried = Attempt(at=NOON, revision=1, outcome="gone")
-    pair = delivery(status=DeliveryStatus.GAVE_UP, attempts=(tried,))
-    assert plan(pair, revised(0), TIMING, after(60)) == Nothing("given_up")
-    assert isinstance(plan(pair, revised(0, 50), TIMING, after(60)), Send)
+    assert plan(given_up(), revised(0), TIMING, after(60)) == Nothing("given_up")
+    assert isinstance(plan(given_up(), revised(0, 50), TIMING, after(60)), Send)
+
+
+def test_of_several_revisions_the_last_gives_the_type_and_each_change_is_told_once() -> None:
+    many = revised(0, 100, 200, 300)
+    again = many.revisions[1].model_copy(update={"detail": "change 4"})
+    twice = many.model_copy(update={"revisions": (many.revisions[0], again, *many.revisions[2:])})
+    assert plan(told(1), twice, TIMING, after(5000)) == sends(AlertType.UPDATED, 4, 3)
+
+
+# Time in which nothing could be told
+
+
+def test_time_in_which_nothing_could_be_told_makes_news_no_older() -> None:
+    late = after(DAY + 3600)
+    assert plan(delivery(), revised(0), TIMING, late) == Nothing("too_old")
+    away = Situation(held=((after(600), after(600 + 3600)),))
+    assert plan(delivery(), revised(0), TIMING, late, away) == sends(AlertType.CREATED, 1)
+    shorter = Situation(held=((after(600), after(600 + 3599)),))
+    assert plan(delivery(), revised(0), TIMING, late, shorter) == Nothing("too_old")
+
+
+def test_what_was_held_before_it_happened_does_not_count() -> None:
+    before = Situation(held=((after(-DAY), NOON),))
+    assert plan(delivery(), revised(0), TIMING, after(DAY + 1), before) == Nothing("too_old")
+
+
+# Quiet hours
+
+QUIET = Situation(quiet_until=after(9000))
+
+
+def test_what_is_news_waits_for_the_end_of_the_quiet_hours_also_when_it_is_urgent() -> None:
+    assert plan(delivery(), revised(0), TIMING, after(60), QUIET) == Wait(after(9000), "quiet_hours")
+    assert plan(told(1), revised(0, 50, **URGENT[0]), TIMING, after(60), QUIET) == Wait(after(9000), "quiet_hours")
+
+
+def test_what_is_no_news_does_not_wait_for_them() -> None:
+    assert plan(told(1), revised(0), TIMING, after(60), QUIET) == Nothing("up_to_date")
+    assert plan(given_up(), revised(0), TIMING, after(60), QUIET) == Nothing("given_up")
+
+
+# What a person has asked for
+
+
+def test_what_was_given_up_or_is_old_is_recovered() -> None:
+    assert plan(given_up(), revised(0), TIMING, after(60), RECOVER) == sends(AlertType.CREATED, 1)
+    assert plan(told(1), revised(0, 10), TIMING, after(9 * DAY), RECOVER) == sends(AlertType.UPDATED, 2)
+
+
+def test_what_has_arrived_is_not_recovered_but_redelivered_as_it_was_told_last() -> None:
+    assert plan(told(2), revised(0, 10), TIMING, after(60), RECOVER) == Nothing("up_to_date")
+    assert plan(told(2), revised(0, 10), TIMING, after(9 * DAY), REDELIVER) == sends(AlertType.UPDATED, 2)
+
+
+def test_to_redeliver_a_story_of_which_there_is_news_is_to_tell_the_news() -> None:
+    assert plan(told(1), revised(0, 10), TIMING, after(5000), REDELIVER) == sends(AlertType.UPDATED, 2)
+
+
+def test_a_story_that_was_merged_or_never_rang_cannot_be_asked_for() -> None:
+    gone = revised(0).model_copy(update={"merged_into": "st_elder"})
+    assert plan(delivery(), gone, TIMING, after(60), RECOVER) == Nothing("merged")
+    assert plan(delivery(), story(revisions=()), TIMING, after(60), REDELIVER) == Nothing("up_to_date")
+
+
+# Merged
 
 
 def test_a_merged_story_is_told_no_more_whatever_is_under_way() -> None:
     gone = revised(0, 50).model_copy(update={"merged_into": "st_elder"})
     assert plan(told(1), gone, TIMING, after(5000)) == Nothing("merged")
     pair = delivery(envelope=envelope(), retry_at=after(9000))
-    assert next_step(pair, gone, TIMING, after(60)) == Nothing("merged")
+    assert next_step(pair, gone, TIMING, after(60), ORDINARY) == Nothing("merged")
 
 
 def test_who_knows_a_story_under_another_id_is_told_at_once_that_it_is_merged() -> None:
-    step = next_step(delivery(), revised(0, 5), TIMING, after(6), known=True)
-    assert step == Send(AlertType.MERGED, "figure_changed")
-    assert next_step(told(2), revised(0, 5), TIMING, after(6), known=True) == Nothing("up_to_date")
+    assert plan(delivery(), revised(0, 5), TIMING, after(6), KNOWN) == sends(AlertType.MERGED, 1, 2)
+    assert plan(told(2), revised(0, 5), TIMING, after(6), KNOWN) == Nothing("up_to_date")
 
 
 # next_step: a message may be under way
@@ -113,99 +188,47 @@ def test_who_knows_a_story_under_another_id_is_told_at_once_that_it_is_merged() 
 
 def test_a_message_under_way_goes_first_unchanged() -> None:
     frozen = envelope(revision=1)
-    pair = delivery(envelope=frozen)
-    assert next_step(pair, revised(0, 5, **URGENT[0]), TIMING, after(6)) == Again(frozen)
+    pair = delivery(envelope=frozen, doubtful=True)
+    assert next_step(pair, revised(0, 5, **URGENT[0]), TIMING, after(6), ORDINARY) == Again(frozen)
 
 
 def test_a_refused_message_makes_way_for_a_newer_revision_only() -> None:
     frozen = envelope(revision=1)
-    pair = delivery(envelope=frozen, refused=True)
-    assert next_step(pair, revised(0), TIMING, after(60)) == Again(frozen)
-    assert next_step(pair, revised(0, 50), TIMING, after(60)) == Send(AlertType.CREATED, "figure_changed")
+    pair = delivery(envelope=frozen)
+    assert next_step(pair, revised(0), TIMING, after(60), ORDINARY) == Again(frozen)
+    assert next_step(pair, revised(0, 50), TIMING, after(60), ORDINARY) == sends(AlertType.CREATED, 1, 2)
 
 
-@pytest.mark.parametrize("refused", [True, False])
-def test_no_news_shorten_the_wait_for_the_next_attempt(refused: bool) -> None:
-    pair = delivery(envelope=envelope(), refused=refused, retry_at=after(100))
-    assert next_step(pair, revised(0, 5, **URGENT[1]), TIMING, after(99)) == Wait(after(100), "retry")
-    assert not isinstance(next_step(pair, revised(0, 5), TIMING, after(100)), Wait)
+@pytest.mark.parametrize("doubtful", [True, False])
+def test_no_news_shorten_the_wait_for_the_next_attempt(doubtful: bool) -> None:
+    pair = delivery(envelope=envelope(), doubtful=doubtful, retry_at=after(100))
+    assert next_step(pair, revised(0, 5, **URGENT[1]), TIMING, after(99), ORDINARY) == Wait(after(100), "retry")
+    assert not isinstance(next_step(pair, revised(0, 5), TIMING, after(100), ORDINARY), Wait)
 
 
-def test_with_nothing_under_way_it_is_the_plan() -> None:
-    assert next_step(delivery(), revised(0), TIMING, NOON) == plan(delivery(), revised(0), TIMING, NOON)
+def test_a_message_under_way_waits_for_the_end_of_the_quiet_hours() -> None:
+    pair = delivery(envelope=envelope())
+    assert next_step(pair, revised(0), TIMING, after(60), QUIET) == Wait(after(9000), "quiet_hours")
 
 
-# conclude: after an attempt
-
-OK = Sent("delivered", ok=True)
-REFUSED = Sent("server_error", ok=False, detail="HTTP 500")
-UNKNOWN = Sent("timeout", ok=False, known=False)
-ATTEMPTED = delivery(envelope=envelope(revision=1))
-
-
-def test_what_arrived_is_logged_and_nothing_is_left_to_do() -> None:
-    failed = ATTEMPTED.model_copy(update={"failures": 3, "first_failed_at": NOON})
-    done = conclude(failed, OK, revised(0), TIMING, 1.0, after(50), 0.5)
-    assert done.next_at is None
-    assert done.delivery == delivery(
-        status=DeliveryStatus.DELIVERED,
-        sent_revision=1,
-        sent_at=after(50),
-        attempts=(Attempt(at=after(50), revision=1, outcome="delivered"),),
-    )
+@pytest.mark.parametrize("order", [RECOVER, REDELIVER])
+def test_whoever_asks_for_a_message_under_way_does_not_wait_for_its_next_try(order: Situation) -> None:
+    frozen = envelope()
+    pair = delivery(envelope=frozen, retry_at=after(9000))
+    assert next_step(pair, revised(0), TIMING, after(60), order) == Again(frozen)
 
 
-def test_after_an_arrival_newer_news_follow_in_their_time() -> None:
-    later = conclude(ATTEMPTED, OK, revised(0, 10), TIMING, 1.0, after(20), 0.5)
-    assert later.next_at == after(620)
-    at_once = conclude(ATTEMPTED, OK, revised(0, 10, **URGENT[0]), TIMING, 1.0, after(20), 0.5)
-    assert at_once.next_at == after(20)
-
-
-@pytest.mark.parametrize(("sent", "refused"), [(REFUSED, True), (UNKNOWN, False)])
-def test_a_failed_message_is_kept_and_tried_again_after_the_gap(sent: Sent, refused: bool) -> None:
-    done = conclude(ATTEMPTED, sent, revised(0), TIMING, 1.0, after(20), 0.5)
-    assert done.next_at == done.delivery.retry_at == after(25)
-    assert (done.delivery.envelope, done.delivery.refused) == (ATTEMPTED.envelope, refused)
-    assert (done.delivery.failures, done.delivery.first_failed_at) == (1, after(20))
-    assert done.delivery.status is DeliveryStatus.PENDING
-
-
-def test_what_is_gone_is_given_up_even_if_there_are_newer_news() -> None:
-    done = conclude(ATTEMPTED, replace(REFUSED, final=True), revised(0, 10), TIMING, 1.0, after(20), 0.5)
-    assert (done.delivery.status, done.delivery.envelope, done.next_at) == (DeliveryStatus.GAVE_UP, None, None)
-
-
-def test_after_the_last_attempt_newer_news_get_their_own() -> None:
-    tired = ATTEMPTED.model_copy(update={"failures": 8, "first_failed_at": NOON})
-    assert conclude(tired, UNKNOWN, revised(0), TIMING, 1.0, after(20), 0.5).next_at is None
-    done = conclude(tired, UNKNOWN, revised(0, 10), TIMING, 1.0, after(20), 0.5)
-    assert (done.delivery.status, done.delivery.failures, done.next_at) == (DeliveryStatus.GAVE_UP, 0, after(20))
-    assert isinstance(next_step(done.delivery, revised(0, 10), TIMING, after(20)), Send)
-
-
-def test_what_has_failed_for_too_long_is_given_up() -> None:
-    old = ATTEMPTED.model_copy(update={"failures": 1, "first_failed_at": NOON})
-    assert conclude(old, UNKNOWN, revised(0), TIMING, 1.0, after(DAY), 0.5).delivery.status is DeliveryStatus.PENDING
-    assert (
-        conclude(old, UNKNOWN, revised(0), TIMING, 1.0, after(DAY + 1), 0.5).delivery.status is DeliveryStatus.GAVE_UP
-    )
-
-
-def test_the_log_keeps_the_last_attempts_and_short_details() -> None:
-    tried = tuple(Attempt(at=NOON, revision=1, outcome=f"{number}") for number in range(ATTEMPTS_KEPT))
-    pair = ATTEMPTED.model_copy(update={"attempts": tried})
-    done = conclude(pair, replace(REFUSED, detail="x" * 1000), revised(0), TIMING, 1.0, NOON, 0.5)
-    assert [a.outcome for a in done.delivery.attempts] == [str(n) for n in range(1, ATTEMPTS_KEPT)] + ["server_error"]
-    assert len(done.delivery.attempts[-1].detail) == 200
-
-
-def test_without_a_message_there_is_nothing_to_conclude() -> None:
-    with pytest.raises(ValueError, match="nothing was attempted"):
-        conclude(delivery(), OK, revised(0), TIMING, 1.0, NOON, 0.5)
+@pytest.mark.parametrize("situation", [ORDINARY, KNOWN, QUIET, RECOVER, REDELIVER])
+def test_with_nothing_under_way_it_is_the_plan(situation: Situation) -> None:
+    step = next_step(delivery(), revised(0), TIMING, NOON, situation)
+    assert step == plan(delivery(), revised(0), TIMING, NOON, situation)
 
 
 # Whatever receivers do
+
+OK = Sent("delivered", ok=True)
+REFUSED = Sent("server_error", ok=False)
+UNKNOWN = Sent("timeout", ok=False, known=False)
 
 
 @given(
@@ -224,12 +247,13 @@ def test_a_pair_always_ends_up_to_date_or_given_up_and_never_goes_back(
         if grows:
             update = revision(number=current.revision + 1, type="updated", at=after(clock))
             current = current.model_copy(update={"revisions": (*current.revisions, update)})
-        step = next_step(pair, current, replace(TIMING, max_age=100 * DAY), after(clock))
+        step = next_step(pair, current, replace(TIMING, max_age=100 * DAY), after(clock), ORDINARY)
         if isinstance(step, Wait | Nothing):
             continue
         frozen = step.envelope if isinstance(step, Again) else envelope(revision=current.revision)
-        began = pair.model_copy(update={"envelope": frozen, "refused": False, "retry_at": None})
-        pair = conclude(began, outcome, current, TIMING, 1.0, after(clock), 0.5).delivery
+        began = pair.model_copy(update={"envelope": frozen, "retry_at": None})
+        tried = Tried(outcome, after(clock), 0.1)
+        pair = conclude(began, tried, current.revision, Persistence(1.0, DAY), 0.5).delivery
         sent.extend([frozen.revision] if outcome.ok else [])
     assert sent == sorted(set(sent))
     assert pair.envelope is None

@@ -5,7 +5,7 @@ Run alone: `python -m services.cli.demo.feeds_server --port 8910 --later-after 2
 
 import asyncio
 from collections import Counter
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.cli.demo.feeds import Later, dated, with_later
 from services.cli.demo.serving import LOOPBACK, stop_signal
+from shared.runtime.pausing import pause
 from shared.runtime.serving import served
 
 SEEDS = Path("seeds/demo")
@@ -93,8 +94,7 @@ async def run(host: str, port: int, seeds: Path, later_after: float | None) -> N
     async with FeedServer(seeds, host=host, port=port) as server:
         print(server.url, flush=True)
         if later_after is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), later_after)
+            await pause(stop, later_after)
             await server.publish_later()
         await stop.wait()
 

@@ -15,8 +15,9 @@ from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING
 
 from services.notifier.channels.base import Payload, Sent
+from services.notifier.channels.cutting import fitted
 from services.notifier.channels.posting import compact
-from services.notifier.channels.telling import GOOD, fitted, plain, telling
+from services.notifier.channels.telling import GOOD, plain, telling
 from shared.errors import ConfigError
 from shared.models.subscription import AppriseChannel, Envelope
 
@@ -114,11 +115,9 @@ def _asset() -> "AppriseAsset":
 
 
 def _silence() -> None:
-    """Its log has addresses in it. Without a handler, warnings of a logger that is cut off go to standard error."""
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    """What it and its HTTP client log has addresses in it. Both have a handler that drops everything."""
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).propagate = False
 
 
 def _judged(result: "AppriseResult") -> Sent:

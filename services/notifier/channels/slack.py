@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from services.notifier.channels.base import Payload, Sent
+from services.notifier.channels.cutting import fitted, whole_lines
 from services.notifier.channels.posting import JSON, check_secret_url, compact, judged, posted
-from services.notifier.channels.telling import Link, Passage, Telling, fitted, telling, whole_lines
+from services.notifier.channels.telling import Link, Passage, Telling, telling
 from services.notifier.ports import HttpPoster
 from shared.http import Response
 from shared.models.subscription import Envelope, SlackChannel

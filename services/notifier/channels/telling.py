@@ -1,4 +1,4 @@
-"""What a person is told (pure): a payload as a headline, lines and links, and how texts are cut to what fits.
+"""What a person is told (pure): a payload as a headline, lines and links.
 
 Whatever stands in a payload may be by strangers: each text here is one line without control characters, each address
 one that can stand between any brackets. What else a service reads into a text, its channel escapes.
@@ -6,19 +6,18 @@ one that can stand between any brackets. What else a service reads into a text, 
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 from services.notifier.channels.base import Payload
+from services.notifier.channels.cutting import fitted
 from shared.models.subscription import MessageType
 
 MAX_ARTICLES = 5
 MAX_LINE = 1000
 MAX_URL = 2000
-MAX_LEFT = 16
 TEST_NOTE = "This is a test: the channel works. The story is an example and no news."
 TRUNCATED_NOTE = "More stories have changed than are told here."
 GOOD = "good"
@@ -225,32 +224,6 @@ def _moment(value: object) -> datetime | None:
 def _time(value: object) -> str:
     moment = _moment(value)
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
-
-
-# Cutting. A length is in UTF-16 units: no service counts more, whether it counts bytes of UTF-16 or characters.
-
-
-def units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
-def fitted(text: str, most: int, escape: Callable[[str], str] = str) -> str:
-    """`text` escaped, cut so that it has at most `most` units and no half of what an escape has made."""
-    whole = escape(text)
-    if units(whole) <= most:
-        return whole
-    fits = bisect_right(range(len(text)), most - 1, key=lambda end: units(escape(text[:end]))) - 1
-    return escape(text[:fits].rstrip(" \u200d")) + "…"
-
-
-def whole_lines(lines: Iterable[str], most: int) -> str:
-    """Those that fit, none of them cut, for half an address leads elsewhere; and how many do not."""
-    told, left = "", 0
-    for text in lines:
-        longer = f"{told}\n{text}" if told else text
-        fits = units(longer) <= most - MAX_LEFT
-        told, left = (longer, left) if fits else (told, left + 1)
-    return f"{told}\n… {left} more".lstrip() if left else told
 
 
 def plain(told: Telling) -> str:
