@@ -36,10 +36,12 @@ format: install ## put the code into its form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-chaos: install ## kill services and Redis at random, and feed the poller what means harm; count what was lost
+chaos: install ## kill services and Redis, at random and by receivers; feed the poller what means harm; count what was lost
 	@$(BIN)/python tests/acceptance/chaos.py $(ARGS)
 	@$(BIN)/python tests/acceptance/pollers.py $(ARGS)
 	@$(BIN)/python -m tests.acceptance.hostile
+	@$(BIN)/python -m tests.acceptance.killing
+	@$(BIN)/python -m tests.acceptance.rotating
 
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 	@$(BIN)/python -m benchmarks.run $(ARGS)

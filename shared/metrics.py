@@ -42,7 +42,7 @@ DELIVERY_ATTEMPTS = Counter(
 )
 DELIVERIES = Counter("tocsin_deliveries", "Deliveries that came to an end.", ["result"])
 DELIVERY_OLDEST_SECONDS = Gauge(
-    "tocsin_delivery_oldest_pending_age_seconds", "How long the delivery that is most overdue has been due."
+    "tocsin_delivery_oldest_pending_age_seconds", "How long the endpoint that is most overdue has been due."
 )
 DEAD_LETTERS = Gauge("tocsin_dead_letters", "Entries set aside because they could not be classified.")
 WEBSUB_REQUESTS = Counter(

@@ -18,6 +18,7 @@ MODULES = {
     "topics": "services.cli.commands.topics",
     "alerts": "services.cli.commands.alerts",
     "stories": "services.cli.commands.stories",
+    "subscriptions": "services.cli.commands.subscriptions",
     "dead-letters": "services.cli.commands.dead_letters",
 }
 

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from services.cli.subscriptions.events import EVENTS, delivery_line
 from services.poller.outcome import Outcome
 from shared.models.story import Article, KnownClaim, Story
 
@@ -143,9 +144,8 @@ def _told(service: str, event: dict[str, object], known_failing: bool, failing: 
             mark = "◆" if event.get("rings") else "◇"
             relation = str(event.get("relation"))
             return Text(f"{_clock()}  {mark} {relation:<11} {event.get('source')}: {event.get('title')}", style="cyan")
-        case "alert.not_delivered":
-            text = f"not delivered to {event.get('subscription')}: {event.get('detail') or event.get('outcome')}"
-            return Text(f"{_clock()}  ! {text}; it will be tried again", style="red")
+        case str(name) if name in EVENTS:
+            return delivery_line(event, _clock())
         case "feeds.configured":
             return Text(f"{_clock()}  {event.get('feeds')} feeds configured, {event.get('added')} of them new")
     if event.get("level") not in ("warning", "error", "critical"):

@@ -4,16 +4,20 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from rich.console import Console
 
 from services.classifier.packs import installed_matcher
 from services.cli.console import Display
+from services.cli.subscriptions.known import together
 from services.cli.system import Events, RedisKeeper, run_system
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
 from shared.errors import TocsinError
+from shared.models.subscription import Subscription
 from shared.runtime.children import ChildFailed
 from shared.runtime.lock import DataLock
 from shared.runtime.process import complain
@@ -21,6 +25,7 @@ from shared.settings import Settings, load_settings
 from shared.store.connection import connect
 from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader
+from shared.store.subscriptions import SubscriptionStore
 
 
 def up() -> int:
@@ -37,10 +42,10 @@ def up() -> int:
 
 async def _up(settings: Settings) -> int:
     stop = stop_on_signals()
-    greeting, redis = _greeting(settings), RedisKeeper(settings, os.environ)
+    configured, redis = _configured(settings), RedisKeeper(settings, os.environ)
     redis_url = await redis.start()
     with Display(Console(highlight=False)) as display:
-        display.say(greeting)
+        display.say(_greeting(settings, configured, await _stored(redis_url)))
         ticking = asyncio.create_task(_tick(display))
         async with Bell(redis_url, display) as bell:
             await run_system(settings, redis, redis_url, Events(bell.heard, display.fell), stop)
@@ -56,16 +61,36 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _greeting(settings: Settings) -> str:
-    """Reads the whole configuration once, so that a mistake is told before anything is started."""
-    feeds = [feed for feed in load_feeds(settings.feeds_file) if feed.enabled]
+@dataclass(frozen=True, slots=True)
+class Configured:
+    feeds: int
+    topics: Sequence[str]
+    subscriptions: Sequence[Subscription]
+
+
+def _configured(settings: Settings) -> Configured:
+    """The whole configuration is read once, so that a mistake is told before anything is started."""
+    feeds = sum(feed.enabled for feed in load_feeds(settings.feeds_file))
     subscriptions = load_subscriptions(settings.subscriptions_file, os.environ)
-    topics = ", ".join(installed_matcher(settings).versions)
+    return Configured(feeds, tuple(installed_matcher(settings).versions), subscriptions)
+
+
+async def _stored(redis_url: str) -> Sequence[Subscription]:
+    """Those in the store; none if it does not answer yet, for the services wait for it."""
+    with suppress(*StoreUnavailable):
+        async with connect(redis_url) as redis:
+            return await SubscriptionStore(redis).all()
+    return ()
+
+
+def _greeting(settings: Settings, configured: Configured, stored: Sequence[Subscription]) -> str:
+    known = (each.subscription for each in together(configured.subscriptions, stored))
+    told = ", ".join(f"{each.id} ({each.channel.type})" for each in known if each.enabled)
     base = settings.metrics_port
     metrics = f"http://{settings.metrics_host}:{base}/metrics" if base else "on any free port"
     return (
-        f"Tocsin watches {len(feeds)} feeds for {topics}\n"
-        f"  tells     {', '.join(f'{s.id} ({s.channel.type})' for s in subscriptions) or 'nobody: no subscription'}\n"
+        f"Tocsin watches {configured.feeds} feeds for {', '.join(configured.topics)}\n"
+        f"  tells     {told or 'nobody: no subscription'}\n"
         f"  state     {settings.data_dir.absolute()}\n"
         f"  browse    http://{settings.gateway_host}:{settings.gateway_port}/\n"
         f"  metrics   {metrics} and the next ports\n"

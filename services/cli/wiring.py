@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from shared.errors import ConfigError, RedisUnavailable
@@ -16,17 +17,34 @@ from shared.runtime.process import redis_url
 from shared.settings import Settings, load_settings
 from shared.store.alerts import AlertStream
 from shared.store.connection import connect, connect_sync, readiness
+from shared.store.deliveries import DUE_ENDPOINTS, DeliveryStore
 from shared.store.due import DueSet
+from shared.store.endpoints import EndpointStore
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader, StoryStore
+from shared.store.subscriptions import SigningStore, SubscriptionStore
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
     feeds: FeedStore
     alerts: AlertStream
+    stories: StoryReader
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """What the notifiers work with."""
+
+    subscriptions: SubscriptionStore
+    signings: SigningStore
+    endpoints: EndpointStore
+    deliveries: DeliveryStore
+    due: DueSet
     stories: StoryReader
 
 
@@ -57,6 +75,32 @@ async def opened_stores(settings: Settings) -> AsyncIterator[Stores]:
     with _told(url):
         async with connect(url) as redis:
             yield Stores(FeedStore(redis, DueSet(redis, DUE_FEEDS)), AlertStream(redis), StoryReader(redis))
+
+
+@asynccontextmanager
+async def opened_delivering(settings: Settings) -> AsyncIterator[Delivering]:
+    """Raises RedisUnavailable, at the start or later."""
+    url = _answering(redis_url(settings))
+    with _told(url):
+        async with connect(url) as redis:
+            yield Delivering(
+                subscriptions=SubscriptionStore(redis),
+                signings=SigningStore(redis),
+                endpoints=EndpointStore(redis),
+                deliveries=DeliveryStore(redis, retention_seconds=settings.story_retention_seconds),
+                due=DueSet(redis, DUE_ENDPOINTS),
+                stories=StoryReader(redis),
+            )
+
+
+def on_delivering(settings: Settings, work: Callable[[Delivering], Awaitable[T]]) -> T:
+    """Runs `work` to its end. Raises RedisUnavailable, at the start or later."""
+
+    async def opened() -> T:
+        async with opened_delivering(settings) as stores:
+            return await work(stores)
+
+    return asyncio.run(opened())
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from services.gateway.ports import Alerts, Deliveries, Feeds, Queue, Stories
+from services.gateway.ports import Alerts, DueEndpoints, Feeds, Queue, Stories
 from services.gateway.views import AlertView, FeedView, Status, StorySummary, StoryView
 from shared.queue import DeadLetter
 
@@ -16,7 +16,7 @@ class Gateway:
     feeds: Feeds
     stories: Stories
     alerts: Alerts
-    deliveries: Deliveries
+    endpoints: DueEndpoints
     queue: Queue
     version: str
 
@@ -51,6 +51,6 @@ class Gateway:
             version=self.version,
             feeds=dict(feeds),
             queue_depth=await asyncio.to_thread(self.queue.depth),
-            due_deliveries=(await self.deliveries.counts()).due,
+            due_endpoints=(await self.endpoints.counts()).due,
             dead_letters=len(await self.dead_letters()),
         )

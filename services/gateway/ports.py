@@ -26,7 +26,7 @@ class Alerts(Protocol):
     async def newest(self, n: int) -> list[Record]: ...
 
 
-class Deliveries(Protocol):
+class DueEndpoints(Protocol):
     async def counts(self) -> Counts: ...
 
 

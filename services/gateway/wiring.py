@@ -40,7 +40,7 @@ async def opened(redis_url: str) -> AsyncIterator[Gateway]:
                 feeds=FeedStore(redis, DueSet(redis, DUE_FEEDS)),
                 stories=StoryReader(redis),
                 alerts=AlertStream(redis),
-                deliveries=DueSet(redis, DUE_ENDPOINTS),
+                endpoints=DueSet(redis, DUE_ENDPOINTS),
                 queue=JobQueue(sync_redis),
                 version=package_version(),
             )

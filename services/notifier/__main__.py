@@ -1,6 +1,7 @@
 """`tocsin notifier`."""
 
 import asyncio
+import gc
 import sys
 
 from services.notifier.wiring import wired
@@ -10,6 +11,8 @@ from shared.settings import Settings
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     async with wired(settings, redis_url(settings)) as notifier:
+        # What stands from the start stays, and need not be walked through again and again.
+        gc.freeze()
         await notifier.run(stop)
 
 

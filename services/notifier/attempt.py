@@ -128,4 +128,5 @@ def _report(subscription_id: str, envelope: Envelope, tried: Tried, concluded: C
         outcome=sent.outcome,
         detail=sent.detail,
         webhook_id=envelope.webhook_id,
+        next_at=concluded.next_at.isoformat() if concluded.next_at else None,
     )

@@ -10,13 +10,16 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.models.subscription import Day, Digest, Quiet
+from shared.models.subscription import Day, Digest, Quiet, Subscription
+from shared.models.topic import Severity
 
 Period = tuple[datetime, datetime]
 
 # Of a quiet without an end a week is told, then the next one; and what was quiet before that is no news any more.
 _HORIZON_DAYS = 8
 _DAYS = tuple(Day)
+# What was held longer ago is old in any case.
+LATELY = timedelta(days=7)
 
 
 def next_digest(digest: Digest, zone: str, now: datetime) -> datetime:
@@ -36,6 +39,20 @@ def quiet_until(quiet: Quiet, zone: str, now: datetime) -> datetime | None:
 def quiet_periods(quiet: Quiet, zone: str, since: datetime, now: datetime) -> list[Period]:
     """What was quiet between the two: the periods whole, in order, of the last week. The last may end after `now`."""
     return [(start, end) for start, end in _around(quiet, zone, now) if start <= now and since < end]
+
+
+def silent_until(subscription: Subscription, now: datetime, severity: Severity | None = None) -> datetime | None:
+    """Until when what is as severe as that must not ring there."""
+    quiet = subscription.quiet
+    if quiet is None or (severity and quiet.unless and severity.rank >= quiet.unless.rank):
+        return None
+    return quiet_until(quiet, subscription.timezone, now)
+
+
+def silences(subscription: Subscription, now: datetime) -> list[Period]:
+    """When nothing rang there, of late."""
+    quiet = subscription.quiet
+    return quiet_periods(quiet, subscription.timezone, now - LATELY, now) if quiet else []
 
 
 def age(at: datetime, now: datetime, held: Iterable[Period | None]) -> timedelta:

@@ -1,7 +1,6 @@
 """The notifier's shell: claims endpoints for which something is due, and brings each up to date in its lane."""
 
 import asyncio
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -86,4 +85,4 @@ class Notifier:
     async def _observe_oldest(self) -> None:
         with suppress(*StoreUnavailable):
             next_at = await self.stores.due.next_at()
-            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, time.time() - next_at) if next_at else 0.0)
+            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, self.clock().timestamp() - next_at) if next_at else 0.0)

@@ -98,8 +98,8 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime, situat
     if situation.quiet_until:
         return Wait(situation.quiet_until, "quiet_hours")
     if delivery.sent_revision == 0:
-        return _told(AlertType.MERGED, news) if situation.known else _first(story, news, timing, now)
-    urgent = any(_urgent(revision) for revision in news)
+        return _told(AlertType.MERGED, news) if situation.known else _first(story, news, timing, now, situation)
+    urgent = _at_once(situation) or any(_urgent(revision) for revision in news)
     pause = None if urgent else _after(delivery.sent_at or now, timing.update_interval, now, "update_interval")
     return pause or _told(news[-1].type, news)
 
@@ -119,11 +119,16 @@ def _nothing(
     return "too_old" if age(news[-1].at, now, situation.held) > timedelta(seconds=timing.max_age) else None
 
 
-def _first(story: Story, news: Sequence[Revision], timing: Timing, now: datetime) -> Plan:
+def _at_once(situation: Situation) -> bool:
+    """Whoever asks for a story wants it now."""
+    return situation.order is Order.REDELIVER
+
+
+def _first(story: Story, news: Sequence[Revision], timing: Timing, now: datetime, situation: Situation) -> Plan:
     """Who never got `created` is told of any revision as `created`, but not of what nobody stands by any more."""
     if story.status is Status.RETRACTED:
         return Nothing("retracted")
-    hold = _after(story.revisions[0].at, timing.hold, now, "hold")
+    hold = None if _at_once(situation) else _after(story.revisions[0].at, timing.hold, now, "hold")
     return hold or _told(AlertType.CREATED, news)
 
 

@@ -63,7 +63,10 @@ def digest_payload(
     now: datetime,
     reader: Reader = ANYBODY,
 ) -> tuple[Payload, int]:
-    """What fits into one message of at least one of `parts`; and how many of them, from the first, that are."""
+    """What fits into one message of at least one of `parts`; and how many of them, from the first, that are.
+
+    A receiver that found a digest too large gets it story by story.
+    """
     sizes, most = (SIZES[-1:], THIN_BODY_BYTES) if digest.thin else ((BRIEF, SIZES[-1]), MAX_BODY_BYTES)
     told, payload = 0, _digest(digest, [], now, truncated=True)
     snapshots: list[Payload] = []
@@ -71,7 +74,11 @@ def digest_payload(
         each = (snapshot(story, _since(delivery), send, size, reader) for size in sizes)
         snapshots.append(_first_fitting(each, most // 2))
         longer = _digest(digest, snapshots, now, truncated=told + 1 < len(parts))
+<<<<<<< HEAD
         if told and not fits(longer, most):
+=======
+        if told and (digest.thin or not fits(longer, most)):
+>>>>>>> notifier
             break
         told, payload = told + 1, longer
     return payload, told

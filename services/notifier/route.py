@@ -14,7 +14,8 @@ def refusal(subscription: Subscription, story: Story) -> str | None:
         "severity": story.severity.rank < subscription.min_severity.rank,
         "event_type": bool(subscription.event_types) and story.event_type not in subscription.event_types,
         "source": bool(subscription.sources) and not story.sources & {*subscription.sources},
-        "independent_sources": story.independent_sources < subscription.min_independent_sources,
+        "independent_sources": subscription.min_independent_sources > 1
+        and story.independent_sources < subscription.min_independent_sources,
         "score": story.score < subscription.min_score,
         "tier": story.tier not in subscription.tiers,
     }

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from services.notifier.calendar import Period, quiet_periods, quiet_until
+from services.notifier.calendar import LATELY, Period, silences, silent_until
 from services.notifier.channels.base import ChannelSender, Payload
 from services.notifier.conclude import anew
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
@@ -28,8 +28,6 @@ DIGEST = "digest"
 ENDPOINT = "endpoint:"
 TEST = "test:"
 HANDSHAKE = "test:handshake"
-# What was held longer ago is old in any case.
-LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,8 @@ class Desk:
 
     def held(self, now: datetime) -> tuple[Period, ...]:
         """When nothing could be sent, of late."""
-        quiet, outage = self.subscription.quiet, self.state.outage(now)
-        periods = quiet_periods(quiet, self.subscription.timezone, now - LATELY, now) if quiet else []
-        return (*periods, *([outage] if outage else []))
+        outage = self.state.outage(now)
+        return (*silences(self.subscription, now), *([outage] if outage else []))
 
     def story(
         self, delivery: Delivery, story: Story | None, known: bool, order: Order | None, now: datetime
@@ -195,10 +192,7 @@ class Desk:
 
     def _quiet(self, now: datetime, severity: Severity | None = None) -> datetime | None:
         """Until when what is as severe as that must not ring."""
-        quiet = self.subscription.quiet
-        if quiet is None or (severity and quiet.unless and severity.rank >= quiet.unless.rank):
-            return None
-        return quiet_until(quiet, self.subscription.timezone, now)
+        return silent_until(self.subscription, now, severity)
 
     def _frozen(self, delivery: Delivery, revision: int, payload: Payload, told: Sequence[Story] = ()) -> Delivery:
         """With the message that is to be sent. `told`: the stories in it."""

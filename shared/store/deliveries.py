@@ -44,6 +44,10 @@ class DeliveryStore:
             known = await pipe.execute()
         return [each for each, there in zip(subscription_ids, known, strict=True) if there]
 
+    async def forget(self, subscription_id: str, subjects: Sequence[str]) -> None:
+        """As if nothing had been told of these."""
+        await self.redis.delete(*(keys.delivery(subscription_id, subject) for subject in subjects))
+
     def save_commands(self, delivery: Delivery) -> list[Command]:
         """For a write that is fenced by the endpoint's lease."""
         key = keys.delivery(delivery.subscription_id, delivery.subject)

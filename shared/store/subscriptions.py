@@ -66,6 +66,10 @@ class SigningStore:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
+    async def find(self, subscription_id: str) -> Signing | None:
+        text = await self.redis.get(keys.signing(subscription_id))
+        return Signing.model_validate_json(text) if text else None
+
     async def settle(self, subscription_id: str, secret: str, now: datetime) -> Signing:
         """This secret signs from now on; the one before it for a day more."""
         return await self._change(subscription_id, lambda known: rotated(known, secret, now))

@@ -91,6 +91,31 @@ async def test_a_second_run_resumes_and_alerts_nothing_twice(env: dict[str, str]
     assert len(journal_of(env)) == 1
 
 
+async def subscriptions(env: dict[str, str], *words: str) -> None:
+    command = (sys.executable, "-m", "services.cli", "subscriptions", *words)
+    process = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_the_console_shows_what_becomes_of_endpoints_and_the_next_greeting_tells_those_in_the_store(
+    env: dict[str, str],
+) -> None:
+    first = await started(env)
+    await shown_until(first, "feeds configured")
+    await subscriptions(env, "disable", "journal")
+    await shown_until(first, "✗ journal: disabled (by hand); everything is kept")
+    await subscriptions(env, "enable", "journal")
+    await shown_until(first, "✓ journal: active again (enabled)")
+    await subscriptions(env, "test", "journal")
+    await shown_until(first, "→ journal: webhook.test")
+    await subscriptions(env, "add", "desk", "--webhook", "https://receiver.example/", "--no-wait")
+    await stopped(first)
+
+    second = await started(env)
+    assert "tells     journal (journal), desk (webhook)\n" in await shown_until(second, "state ")
+    await stopped(second)
+
+
 async def test_a_second_up_on_the_same_data_is_refused_in_words(env: dict[str, str]) -> None:
     first = await started(env)
     await shown_until(first, "feeds configured")

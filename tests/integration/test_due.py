@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -325,3 +326,53 @@ async def test_commits_that_go_together_stand_or_fall_each_for_itself(due: DueSe
     assert (type(lost), type(failed), held) == (LeaseLost, CommitFailed, None)
     assert await redis.mget("a", "c") == [None, b"3"]
     assert await due.counts() == Counts(waiting=1, due=0, leased=1)
+
+
+async def test_renewals_that_go_together_stand_or_fall_each_for_itself(due: DueSet, redis: Redis, clock: Clock) -> None:
+    await due.schedule(dict.fromkeys("abc", 0.0))
+    late, *_ = leases = sorted(await due.claim(3, 30), key=lambda lease: lease.member)
+    await due.remove([late.member])
+    await redis.set("text", "x")
+    clock.now += 10
+    commands: list[list[Command]] = [[("SET", "a", 1)], [("RPUSH", "text", "y")], [("SET", "c", 3)]]
+    renewing = (due.renew(lease, 30, commands=own) for lease, own in zip(leases, commands, strict=True))
+    lost, failed, held = await asyncio.gather(*renewing, return_exceptions=True)
+    assert (type(lost), type(failed)) == (LeaseLost, CommitFailed)
+    assert held == replace(leases[2], expires_at=1_040.0)
+    assert await redis.mget("a", "c") == [None, b"3"]
+    assert await due.counts() == Counts(waiting=0, due=0, leased=2)
+
+
+async def test_renewals_of_one_lease_are_done_in_the_order_in_which_they_were_asked_for(
+    due: DueSet, redis: Redis
+) -> None:
+    """As a lane writes: many at once, of which the last must win."""
+    await due.schedule({"a": 0.0, "b": 0.0})
+    leases = await due.claim(2, 30)
+    asked = [
+        due.renew(lease, 30, commands=[("RPUSH", lease.member, number), ("SET", f"{lease.member} last", number)])
+        for number in range(120)
+        for lease in leases
+    ]
+    await asyncio.gather(*asked)
+    for lease in leases:
+        assert await redis.lrange(lease.member, 0, -1) == [str(number).encode() for number in range(120)]
+        assert await redis.get(f"{lease.member} last") == b"119"
+
+
+async def test_after_its_commit_a_lease_writes_nothing(due: DueSet, redis: Redis) -> None:
+    await due.schedule({"a": 0.0})
+    [lease] = await due.claim(1, 30)
+    await due.renew(lease, 30, commands=[("SET", "x", 1)])
+    await due.commit(lease, next_at=None, commands=[("SET", "x", 2)])
+    with pytest.raises(LeaseLost):
+        await due.renew(lease, 30, commands=[("SET", "x", 3)])
+    assert await redis.get("x") == b"2"
+
+
+async def test_renewals_that_are_asked_for_at_once_share_a_round_trip(due: DueSet, redis: Redis) -> None:
+    await due.schedule({f"{number}": 0.0 for number in range(40)})
+    leases = await due.claim(40, 30)
+    before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    await asyncio.gather(*(due.renew(lease, 30) for lease in leases))
+    assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before <= 2

@@ -28,7 +28,7 @@ from shared.models.change import Change, Marks
 from shared.models.feed import FeedHealth
 from shared.models.story import Decision, Story
 from shared.queue import DeadLetter, JobQueue
-from shared.store.deliveries import DUE_DELIVERIES
+from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.stories import StoryStore
@@ -157,12 +157,12 @@ async def test_dead_letters_and_the_status_count_what_there_is(
     buried = DeadLetter(entry_id="c", reason="it crashed", tries=3, at=NOON)
     sync_redis.hset(keys.dead_letters(), "c", buried.model_dump_json())
     await FeedStore(redis, DueSet(redis, DUE_FEEDS)).configure([feed()], now=0.0, spread_seconds=1.0)
-    await DueSet(redis, DUE_DELIVERIES).schedule({"desk|s1": 0.0, "desk|s2": 4e9})
+    await DueSet(redis, DUE_ENDPOINTS).schedule({"desk": 0.0, "other": 4e9})
     (letter,) = await items(gateway, "/v1/dead-letters")
     assert (letter["entry_id"], letter["reason"]) == ("c", "it crashed")
     status = (await gateway.get("/v1/status")).json()
     assert status.pop("version")
-    assert status == {"feeds": {"healthy": 1}, "queue_depth": 2, "due_deliveries": 1, "dead_letters": 1}
+    assert status == {"feeds": {"healthy": 1}, "queue_depth": 2, "due_endpoints": 1, "dead_letters": 1}
 
 
 @pytest.mark.parametrize(

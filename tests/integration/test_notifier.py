@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from standardwebhooks import Webhook
 from services.classifier import by_hand
 from services.cli.demo.receiver import Receiver
 from services.notifier.channels.base import ChannelSender, Payload, Sent
+from services.notifier.notifier import Notifier
 from services.notifier.wiring import senders
 from shared import keys
 from shared.models.endpoint import EndpointStatus
 from shared.models.story import AlertType, Story
-from shared.models.subscription import DeliveryStatus, Envelope, JournalChannel, Subscription
+from shared.models.subscription import DeliveryStatus, Digest, Envelope, JournalChannel, Subscription
 from shared.store.alerts import GROUP
 from tests.factories import SECRET, alert, article, entry, make_id, revision, story, subscription, webhook
 from tests.notifying import House, house_of, running, settings
@@ -115,8 +116,10 @@ async def test_updates_within_the_quiet_time_are_told_as_one(house: House) -> No
 async def test_what_is_urgent_waits_neither_for_the_hold_nor_for_the_quiet_time(
     house: House, urgent: dict[str, object]
 ) -> None:
-    pacing = {"alert_hold_seconds": 3600.0, "alert_update_interval_seconds": 3600.0}
-    async with Receiver(SECRET) as receiver, running(house.notifier(to(receiver.url), **pacing)):
+    async with (
+        Receiver(SECRET) as receiver,
+        running(house.notifier(to(receiver.url), alert_hold_seconds=3600.0, alert_update_interval_seconds=3600.0)),
+    ):
         told = house.tell(fresh(ago=7200))
         await receiver.wait_for(1, 10)
         house.tell(revised(told, **urgent))
@@ -307,6 +310,22 @@ class DiesAfterSending:
         raise AssertionError("nobody wakes it")
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Messages by who has sent them."""
+
+    sender: ChannelSender
+    sent: dict[str, int]
+    name: str
+
+    def write(self, payload: Payload) -> str:
+        return self.sender.write(payload)
+
+    async def send(self, envelope: Envelope, secrets: Sequence[str]) -> Sent:
+        self.sent[self.name] = self.sent.get(self.name, 0) + 1
+        return await self.sender.send(envelope, secrets)
+
+
 async def test_a_crash_between_sending_and_logging_repeats_the_message_unchanged(house: House) -> None:
     async with serving() as server:
         server.answers(OK)
@@ -324,6 +343,47 @@ async def test_a_crash_between_sending_and_logging_repeats_the_message_unchanged
         first, second, third = server.requests
         assert (first.body, ids([first])) == (second.body, ids([second]))
         assert kinds([third]) == [("updated", 2)]
+
+
+async def test_news_that_came_before_a_digest_was_sent_again_are_told_in_the_next_one(house: House) -> None:
+    async with serving() as server:
+        daily = to(server.url(), digest=Digest(at=(f"{datetime.now(UTC) + timedelta(hours=12):%H:%M}",)))
+        well = senders(settings(), house.http)
+        dying = house.notifier(daily, delivery_lease_seconds=0.2, senders=lambda each: DiesAfterSending(well(each)))
+        told = house.tell(fresh())
+        async with running(dying):
+            await until(house.is_idle)
+            await house.wake(told.id)
+            await until(lambda: server.requests)
+        house.tell(revised(told))
+        async with running(house.notifier(daily, delivery_lease_seconds=0.2, name="n2")):
+            await until(lambda: len(server.requests) >= 2)
+            await until(house.is_idle)
+            assert await house.endpoints.waiting(["desk"]) == [1]
+            await house.wake(told.id)
+            await until(lambda: len(server.requests) == 3)
+        first, second, third = server.requests
+        assert (first.body, ids([first])) == (second.body, ids([second]))
+        assert [each["revision"] for each in data(third)["stories"]] == [2]  # type: ignore[attr-defined]
+
+
+async def test_two_notifiers_share_an_endpoint_that_is_never_out_of_work(house: House) -> None:
+    async with serving() as server:
+        sent = dict[str, int]()
+        well = senders(settings(), house.http)
+
+        def one(name: str) -> Notifier:
+            counted = lambda each: Counts(well(each), sent, name)  # noqa: E731
+            made = house.notifier(to(server.url(), per_minute=60_000), name=name, senders=counted)
+            return replace(made, pacing=replace(made.pacing, turn_seconds=0.02))
+
+        for number in range(300):
+            house.tell(fresh(f"story {number}"))
+        async with running(one("n1"), one("n2")):
+            await until(lambda: len(server.requests) == 300)
+            await until(house.is_idle)
+        assert len({*ids(server.requests)}) == 300
+        assert {*sent} == {"n1", "n2"}
 
 
 async def test_a_message_is_not_sent_by_one_who_has_lost_the_lease(house: House) -> None:

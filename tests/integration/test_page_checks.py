@@ -4,19 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.cli.demo.receiver import Receiver
-from services.notifier.notifier import Notifier
-from services.notifier.wiring import endpoints
 from shared import keys
 from shared.models.story import Status
-from shared.store.alerts import AlertStream
-from shared.store.deliveries import DUE_DELIVERIES, DeliveryStore
-from shared.store.due import DueSet
 from shared.store.pages import PageStore, page_command
-from shared.store.stories import StoryReader
 from tests.factories import NOON, SECRET
 from tests.integration.reading import (
     ARTICLE,
@@ -32,9 +27,10 @@ from tests.integration.reading import (
     since,
     told,
 )
-from tests.integration.test_notifier import AT_ONCE, running, to
+from tests.integration.test_notifier import to
 from tests.integration.test_pages import Dying, Pausing
-from tests.servers import PATIENCE, Answer, Server, loopback_client, serving, until
+from tests.notifying import house_of, running
+from tests.servers import PATIENCE, Answer, Server, serving, until
 from tests.stores import run_sync
 
 A = "a" * 16
@@ -177,18 +173,9 @@ async def let_an_hour_pass(desk: Desk) -> None:
 # The whole way
 
 
-async def test_a_retraction_rings_at_a_webhook_once(desk: Desk, server: Server) -> None:
-    async with Receiver(SECRET) as receiver, loopback_client(total_seconds=20, max_redirects=0) as http:
-        notifier = Notifier(
-            name="n1",
-            alerts=AlertStream(desk.redis, claim_after_milliseconds=50),
-            stories=StoryReader(desk.redis),
-            deliveries=DeliveryStore(desk.redis, retention_seconds=3600),
-            due=DueSet(desk.redis, DUE_DELIVERIES),
-            endpoints=endpoints([to(receiver.url)], http),
-            pacing=AT_ONCE,
-        )
-        async with running(notifier):
+async def test_a_retraction_rings_at_a_webhook_once(desk: Desk, server: Server, tmp_path: Path) -> None:
+    async with Receiver(SECRET) as receiver, house_of(desk.redis, desk.sync_redis, tmp_path) as house:
+        async with running(house.notifier(to(receiver.url))):
             server.answers(ARTICLE, Answer(410), path="/1")
             desk.publish(told("a", server.url("/1")))
             await receiver.wait_for(1, 10)
@@ -198,12 +185,7 @@ async def test_a_retraction_rings_at_a_webhook_once(desk: Desk, server: Server) 
                 desk.classify(A)
             await receiver.wait_for(2, 10)
             desk.publish(told("b", None, title=f"{TITLE} again, and nobody knows why"))
-            await until(lambda: all_told(desk))
+            await until(house.is_idle)
         assert [message.type for message in receiver.messages] == ["story.alert.created", "story.alert.retracted"]
         told_last = receiver.messages[-1].data
         assert (told_last["status"], told_last["reason"]) == ("retracted", "retracted")
-
-
-async def all_told(desk: Desk) -> bool:
-    counts = await DueSet(desk.redis, DUE_DELIVERIES).counts()
-    return not counts.due and not counts.leased

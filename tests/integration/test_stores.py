@@ -10,11 +10,12 @@ from redis.asyncio import Redis
 
 from shared import keys
 from shared.models.change import Background, Change, Marks
+from shared.models.endpoint import EndpointNotice
 from shared.models.feed import Feed
 from shared.models.story import Story
 from shared.models.subscription import DeliveryStatus
-from shared.store.alerts import GROUP, AlertStream, Record
-from shared.store.deliveries import DeliveryStore, member, parts
+from shared.store.alerts import GROUP, AlertStream, AnyRecord, NoticeRecord, Record, notice_command
+from shared.store.deliveries import DeliveryStore
 from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
@@ -241,8 +242,8 @@ async def written(redis: Redis, n: int) -> list[int]:
     return list(range(n))
 
 
-def revisions(records: list[Record]) -> list[int]:
-    return [record.alert.revision for record in records]
+def revisions(records: Sequence[AnyRecord]) -> list[int]:
+    return [record.alert.revision for record in records if isinstance(record, Record)]
 
 
 async def test_each_record_goes_to_one_consumer(redis: Redis) -> None:
@@ -262,9 +263,9 @@ async def test_what_a_dead_consumer_left_goes_to_another_after_the_claim_time(re
     await stream.acknowledge(taken[:1])
     assert revisions(await stream.take("lives", 9, 1)) == [2]
     assert revisions(await stream.take("lives", 9, 60)) == []
-    found: list[Record] = []
+    found: list[AnyRecord] = []
     while not found:
-        found = [record for record in await stream.take("lives", 9, 10) if record.alert.revision == 1]
+        found = [record for record in await stream.take("lives", 9, 10) if revisions([record]) == [1]]
     await stream.acknowledge(found)
     assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 1  # what `lives` itself took first
 
@@ -286,6 +287,35 @@ async def test_people_read_along_without_taking(redis: Redis) -> None:
     assert revisions(await stream.since(first.id, 1)) == [1]
     assert await stream.since("$", 1, wait_milliseconds=1) == []
     assert revisions(await stream.take("a", 9, 1)) == [0, 1, 2]
+
+
+async def test_notices_of_endpoints_are_for_notifiers_and_not_for_people(redis: Redis) -> None:
+    stream = AlertStream(redis)
+    await stream.join()
+    notice = EndpointNotice(endpoint="ill", notice=2, at=NOON)
+    await run(redis, [notice_command(notice)])
+    await written(redis, 2)
+    await run(redis, [notice_command(notice)])
+    assert revisions(await stream.newest(9)) == [1, 0]
+    assert revisions(await stream.newest(1)) == [1]
+    assert revisions(await stream.since("0", 9)) == [0, 1]
+    first, *others = await stream.take("a", 9, 1)
+    assert first == NoticeRecord(first.id, notice)
+    assert revisions(others) == [0, 1]
+    await stream.acknowledge([first, *others])
+    assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 0
+
+
+async def test_what_a_newer_version_wrote_stays_pending_for_it(redis: Redis) -> None:
+    stream = AlertStream(redis)
+    await stream.join()
+    await redis.xadd(keys.alerts(), {"notice": '{"endpoint": "ill", "written": "by a newer version"}'})
+    await redis.xadd(keys.alerts(), {"unknown": "?"})
+    await written(redis, 1)
+    taken = await stream.take("a", 9, 1)
+    assert revisions(taken) == [0]
+    await stream.acknowledge(taken)
+    assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 2
 
 
 # Feeds.
@@ -359,17 +389,32 @@ def test_entries_are_loaded_in_the_order_asked_for(sync_redis: SyncRedis) -> Non
 
 async def test_a_delivery_is_stored_as_it_is(redis: Redis) -> None:
     store = DeliveryStore(redis, retention_seconds=100)
-    assert await store.load("desk", "s1") == delivery(story_id="s1")
+    assert await store.load("desk", "s1") == delivery(subject="s1")
     sent = delivery(
-        story_id="s1",
+        subject="s1",
         status=DeliveryStatus.PENDING,
-        envelope=envelope(body='{"title":"Курск"}'),
+        envelope=envelope(body='{"title":"Курск"}', covers={"s2": 3}, articles={"s2": 9}),
         refused=True,
         retry_at=datetime.now(UTC) + timedelta(seconds=5),
+        again=2,
     )
     await run(redis, store.save_commands(sent))
     assert await store.load("desk", "s1") == sent
+    assert await store.load_many("desk", ["s0", "s1"]) == [delivery(subject="s0"), sent]
+    assert await store.load_many("desk", []) == []
 
 
-def test_the_name_of_a_pair_gives_back_its_parts() -> None:
-    assert parts(member("desk-1", "st_12")) == ("desk-1", "st_12")
+@pytest.mark.parametrize(("subject", "days"), [("s1", 30), ("digest", 30), ("endpoint:ill", 14), ("test:1", 14)])
+async def test_what_is_no_storys_is_forgotten_sooner(redis: Redis, subject: str, days: int) -> None:
+    store = DeliveryStore(redis, retention_seconds=30 * 86_400)
+    await run(redis, store.save_commands(delivery(subject=subject)))
+    assert await redis.ttl(keys.delivery("desk", subject)) == pytest.approx(days * 86_400, abs=9)
+
+
+async def test_those_that_were_told_of_a_subject_or_tried_are_known(redis: Redis) -> None:
+    store = DeliveryStore(redis, retention_seconds=100)
+    for name in ("a", "c"):
+        await run(redis, store.save_commands(delivery(subscription_id=name, subject="s1")))
+    assert await store.told(["a", "b", "c"], "s1") == ["a", "c"]
+    assert await store.told(["a", "b", "c"], "s2") == []
+    assert await store.told([], "s1") == []

@@ -1,5 +1,6 @@
 """The benchmarks run, in the smallest size, and say what they should. Their numbers are nobody's business here."""
 
+import json
 import re
 import subprocess
 import sys
@@ -34,6 +35,12 @@ ROWS = [
     "60 stories beside 40: memory",
     "2 workers on one topic: one worker",
     "2 workers on one topic: without turns",
+    "deliveries: a forked RQ job, a client for each",
+    "deliveries: an RQ job, a client for each",
+    "deliveries: an RQ job, one client",
+    "isolation: three that hang",
+    "isolation: three that drip",
+    "isolation: three that refuse",
 ]
 needs_reader = pytest.mark.skipif(
     find_spec("reader") is None, reason="`reader`, the peer, comes with `make bench` only"
@@ -52,6 +59,14 @@ def test_one_command_measures_each_row() -> None:
     ratios = {line.split("  ")[0]: found for line in run.stdout.splitlines() if (found := RATIO.search(line))}
     assert list(ratios) == ROWS
     assert all(0 < float(found["least"]) <= float(found["most"]) for found in ratios.values())
+
+
+def test_alerts_at_a_steady_rate_all_arrive_once() -> None:
+    command = [sys.executable, "-m", "benchmarks.holding", "--alerts", "5", "--seconds", "2", "--endpoints", "3"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stderr == ""
+    held = json.loads(run.stdout)
+    assert (held["deliveries"], held["lost"], held["repeated"]) == (30, 0, 0)
 
 
 def test_a_ratio_is_taken_within_its_round() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.notifier.channels.cutting import MAX_LEFT, fitted, units, whole_lines
 from services.notifier.channels.telling import TRUNCATED_NOTE, http_url, line, plain, telling
 from services.notifier.plan import Send
-from services.notifier.render import Reader, digest_payload, endpoint_payload, sample_payload, story_payload
+from services.notifier.render import digest_payload, endpoint_payload, sample_payload, story_payload
 from shared.models.endpoint import EndpointState
 from shared.models.story import AlertType
 from shared.models.subscription import MessageType
@@ -142,10 +142,10 @@ def shape(value: object) -> object:
 def test_the_payloads_of_these_tests_are_as_the_notifier_renders_them() -> None:
     send, nobody = Send(AlertType.UPDATED, "figure_changed", "deployed 10,000 → 12,000"), delivery()
     told = story(articles=(article_of_story(evidence=(evidence(),)),))
-    state = EndpointState(down_since=NOON)
+    state, daily = EndpointState(down_since=NOON), delivery(subject="digest", sent_at=NOON)
     assert shape(payload(claims=[])) == shape(story_payload(told, nobody, send, NOON))
-    assert shape(payload(MessageType.TEST, claims=[])) == shape(sample_payload(told, NOON, Reader()))
+    assert shape(payload(MessageType.TEST, claims=[])) == shape(sample_payload(told, NOON))
     assert shape(payload(MessageType.DIGEST, stories=[snapshot(claims=[], articles=[article()])])) == shape(
-        digest_payload("desk", [(told, nobody, send)], NOON, NOON)[0]
+        digest_payload(daily, [(told, nobody, send)], NOON)[0]
     )
     assert shape(payload(MessageType.FAILING)) == shape(endpoint_payload("desk", MessageType.FAILING, state, 1, NOON))

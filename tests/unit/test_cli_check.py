@@ -1,12 +1,16 @@
 """`tocsin check` on files that are wrong."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from services.cli.commands.check import Part, examine, mistyped
+from tests.factories import SECRET
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 Home = dict[str, str]
@@ -103,3 +107,92 @@ def test_a_secret_is_looked_up_and_never_shown(home: Home) -> None:
 def test_a_mistyped_setting_is_remarked_and_a_secret_of_a_subscription_is_not() -> None:
     env = {"TOCSIN_POL_JITTER": "0.2", "TOCSIN_POLL_JITTER": "0.1", "TOCSIN_WEBHOOK_SECRET": "x", "PATH": "/bin"}
     assert list(mistyped(env)) == ["TOCSIN_POL_JITTER is no setting; did you mean TOCSIN_POLL_JITTER?"]
+
+
+def write_subscriptions(home: Home, *lines: str) -> None:
+    """In an installation whose topics have no words, for trying them all takes seconds."""
+    for words in Path(home["TOCSIN_TOPICS_DIR"]).glob("*/*.yaml"):
+        if words.name != "topic.yaml":
+            words.unlink()
+    Path(home["TOCSIN_SUBSCRIPTIONS_FILE"]).write_text("subscriptions:\n" + "".join(f"  - {line}\n" for line in lines))
+
+
+def subscriptions(home: Home, *lines: str) -> Part:
+    write_subscriptions(home, *lines)
+    return parts(home)["subscriptions"]
+
+
+def test_it_is_said_what_channel_each_subscription_uses(home: Home) -> None:
+    found = subscriptions(
+        home,
+        "{id: book, channel: {type: journal, path: a.jsonl}}",
+        "{id: chat, channel: {type: slack, url: env:SLACK}}",
+    )
+    assert "SLACK is not set" in found.problems[0]
+    env = home | {"SLACK": "https://hooks.slack.com/services/T/B/x"}
+    assert parts(env)["subscriptions"].names == ["book (journal)", "chat (slack)"]
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise imports it
+def test_a_channel_over_which_nothing_can_be_sent_is_a_problem_with_its_line(home: Home) -> None:
+    (problem,) = subscriptions(home, "{id: chat, channel: {type: apprise, url: 'nosuch://token'}}").problems
+    assert ":2: subscriptions[0].channel.url: not an address that Apprise knows" in problem
+    assert "token" not in problem
+
+
+def test_apprise_that_is_not_there_is_a_problem(home: Home) -> None:
+    write_subscriptions(home, "{id: chat, channel: {type: apprise, url: 'ntfy://topic'}}")
+    # None in sys.modules is how Python says "not installed".
+    code = (
+        "import sys; sys.modules['apprise'] = None; import os; from services.cli.commands.check import examine\n"
+        "print(*(problem for part in examine(os.environ) for problem in part.problems), sep='\\n')"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | home, capture_output=True, text=True, check=True
+    )
+    assert (
+        "channel.type: apprise needs a library that is not there; allowed: pip install 'tocsin[apprise]'" in said.stdout
+    )
+
+
+JOURNAL = "channel: {type: journal, path: a.jsonl}"
+
+
+@pytest.mark.parametrize(
+    ("line", "doubt"),
+    [
+        (f"{JOURNAL}, tiers: []", "tiers: empty, so nothing is ever told"),
+        (f"{JOURNAL}, quiet: {{start: '08:00', end: '08:00'}}", "quiet: from 08:00 to 08:00 is a whole day"),
+        (
+            f"{JOURNAL}, min_severity: high, quiet: {{start: '22:00', end: '08:00', unless: high}}",
+            "quiet.unless: holds nothing back",
+        ),
+        (
+            f"{JOURNAL}, quiet: {{start: '22:00', end: '08:00'}}, digest: {{at: ['12:00', '07:00']}}",
+            "digest.at[1]: 07:00 lies in the quiet hours, so it is told at their end, 08:00",
+        ),
+        (f"{JOURNAL}, event_types: [withdrawal, ice-cream]", "event_types[1]: no topic has the event type `ice-cream`"),
+        (f"{JOURNAL}, sources: [Example, Nobody]", "sources[1]: no feed is of the source `Nobody`"),
+        (f"{JOURNAL}, endpoints: true", "endpoints: there is no other subscription here"),
+        (
+            "channel: {type: webhook, url: 'http://a.example/', secret: 'env:DESK'}",
+            "channel.url: not encrypted: whoever is in between can read along",
+        ),
+        (
+            f"channel: {{type: webhook, url: 'http://127.0.0.1/', secret: '{SECRET}'}}",
+            "channel.secret: a secret in the file itself",
+        ),
+    ],
+)
+def test_what_is_legal_but_odd_is_a_doubt_with_its_line(home: Home, line: str, doubt: str) -> None:
+    subscriptions(home, f"{{id: desk, {line}}}")
+    found = parts(home | {"DESK": SECRET})["subscriptions"]
+    assert found.problems == ()
+    (said,) = found.doubts
+    assert f"subscriptions.yaml:2: subscriptions[0].{doubt}" in said
+    assert SECRET not in said
+
+
+def test_who_may_be_told_twice_is_a_doubt(home: Home) -> None:
+    (said,) = subscriptions(home, f"{{id: one, {JOURNAL}}}", f"{{id: two, {JOURNAL}}}").doubts
+    assert ":3: subscriptions[1].channel: the same as of one" in said

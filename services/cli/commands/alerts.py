@@ -8,6 +8,7 @@ from rich.text import Text
 
 from services.cli import wiring
 from services.cli.render import facts, moment, plain, print_json, show
+from services.cli.subscriptions.watching import heed_cancellation
 from services.cli.wiring import Stores
 from shared.models.story import Story
 from shared.store.alerts import Record
@@ -43,14 +44,7 @@ async def _tail(count: int, follow: bool, as_json: bool) -> None:
             records = await stores.alerts.since(last, AT_ONCE, WAIT_MILLISECONDS)
             await _tell(stores, records, as_json)
             last = records[-1].id if records else last
-            _heed_cancellation()
-
-
-def _heed_cancellation() -> None:
-    """A Ctrl-C just before a command to Redis is lost in there: its `asyncio.timeout(0)` takes it for its own."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+            heed_cancellation()
 
 
 async def _tell(stores: Stores, records: list[Record], as_json: bool) -> None:

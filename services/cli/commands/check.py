@@ -13,10 +13,11 @@ from rich.text import Text
 from services.classifier.packs import doubtful, load_matcher
 from services.cli.commands.topics import measure
 from services.cli.render import counted, print_json, print_table, remark, say
+from services.cli.subscriptions import examining
 from shared.config.document import read_document
 from shared.config.feeds import load_feeds
 from shared.config.problems import unknown
-from shared.config.subscriptions import load_subscriptions
+from shared.config.subscriptions import load_subscriptions, written_subscriptions
 from shared.errors import ConfigError
 from shared.models.pack import RULE_FILE
 from shared.models.subscription import Subscription
@@ -30,13 +31,17 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one part of the configuration holds, or all that is wrong with it; and what is right, but hardly meant."""
+    """What one part of the configuration holds, or all that is wrong with it; and what is right, but hardly meant.
+
+    `names`: each thing that it holds, where they are few.
+    """
 
     name: str
     place: str
     counts: Mapping[str, int]
     problems: Sequence[str] = ()
     doubts: Sequence[str] = ()
+    names: Sequence[str] = ()
 
 
 @app.command("check")
@@ -58,7 +63,7 @@ def examine(env: Env) -> list[Part]:
     return [
         _part("settings", "environment", lambda: _settings(env)),
         _part("feeds", files.feeds_file, lambda: _feeds(files.feeds_file)),
-        _part("subscriptions", files.subscriptions_file, lambda: _subscriptions(files, env)),
+        _subscriptions_part(files, env),
         replace(
             _part("topics", files.topics_dir, lambda: _topics(files.topics_dir)),
             doubts=tuple(doubtful(files.topics_dir)),
@@ -96,9 +101,35 @@ def _feeds(path: Path) -> Mapping[str, int]:
     }
 
 
+def _subscriptions_part(files: Settings, env: Env) -> Part:
+    part = _part("subscriptions", files.subscriptions_file, lambda: _subscriptions(files, env))
+    if part.problems:
+        return part
+    written, document = written_subscriptions(files.subscriptions_file), read_document(files.subscriptions_file)
+    doubts = examining.doubtful(document, written, _event_types(files), _sources(files))
+    return replace(part, doubts=tuple(doubts), names=examining.channels(written))
+
+
+def _event_types(files: Settings) -> set[str]:
+    """Empty if a pack cannot be read, which is told elsewhere; so are feeds."""
+    try:
+        rules = [read_document(rule).data for rule in sorted(files.topics_dir.glob(f"*/{RULE_FILE}"))]
+    except ConfigError:
+        return set()
+    return {name for rule in rules if isinstance(events := rule.get("events"), dict) for name in events}
+
+
+def _sources(files: Settings) -> set[str]:
+    try:
+        return {feed.source for feed in load_feeds(files.feeds_file)}
+    except ConfigError:
+        return set()
+
+
 def _subscriptions(files: Settings, env: Env) -> Mapping[str, int]:
     subscriptions = load_subscriptions(files.subscriptions_file, env)
-    if problems := list(_unknown_topics(files, subscriptions)):
+    document = read_document(files.subscriptions_file)
+    if problems := [*_unknown_topics(files, subscriptions), *examining.impossible(files, document, subscriptions)]:
         raise ConfigError(*problems)
     return {"subscription": len(subscriptions), "enabled": sum(subscription.enabled for subscription in subscriptions)}
 
@@ -139,7 +170,8 @@ def _show(parts: Sequence[Part]) -> None:
 def _row(part: Part) -> tuple[str, Text, str, str]:
     if part.problems:
         return part.name, Text("wrong", "bold red"), counted(len(part.problems), "problem"), part.place
-    return part.name, Text("ok", "green"), ", ".join(_count(*item) for item in part.counts.items()), part.place
+    holds = ", ".join(_count(*item) for item in part.counts.items())
+    return part.name, Text("ok", "green"), ": ".join(filter(None, (holds, ", ".join(part.names)))), part.place
 
 
 def _count(thing: str, number: int) -> str:

@@ -57,7 +57,7 @@ def judged(response: Response) -> Sent:
     """By its status alone. Retry-After counts where HTTP gives it a meaning for a POST (RFC 9110, 10.2.3; RFC 6585)."""
     status = response.status
     if 200 <= status < 300:
-        return Sent("delivered", ok=True)
+        return Sent("delivered", ok=True, detail=f"HTTP {status}")
     throttles = status in _THROTTLES
     return Sent(
         _OUTCOMES.get(status) or _by_class(status),
