@@ -127,17 +127,6 @@ async def house_of(
 @asynccontextmanager
 async def running(*notifiers: Notifier) -> AsyncIterator[None]:
     """They end as if killed."""
-<<<<<<< HEAD
-    stop = asyncio.Event()
-    tasks = [asyncio.create_task(notifier.run(stop)) for notifier in notifiers]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may lose a cancellation.
-        stop.set()
-=======
     others = asyncio.all_tasks()
     tasks = [asyncio.create_task(notifier.run(asyncio.Event())) for notifier in notifiers]
     try:
@@ -148,7 +137,6 @@ async def running(*notifiers: Notifier) -> AsyncIterator[None]:
             for task in alive:
                 task.cancel()
             await asyncio.wait(alive, timeout=0.1)
->>>>>>> notifier
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
 

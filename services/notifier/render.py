@@ -74,11 +74,7 @@ def digest_payload(
         each = (snapshot(story, _since(delivery), send, size, reader) for size in sizes)
         snapshots.append(_first_fitting(each, most // 2))
         longer = _digest(digest, snapshots, now, truncated=told + 1 < len(parts))
-<<<<<<< HEAD
-        if told and not fits(longer, most):
-=======
         if told and (digest.thin or not fits(longer, most)):
->>>>>>> notifier
             break
         told, payload = told + 1, longer
     return payload, told
