@@ -63,7 +63,7 @@ PRODUCTION: Mapping[str, object] = {
     "story_retention_seconds": 100 * DAY,
 }
 TICK_SECONDS = 0.001
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 # A busy stage is waited for so long in real time: who is never idle is at fault.
 PATIENCE_SECONDS = 20.0
 SURE = 2
@@ -362,7 +362,10 @@ class Stage:
         """Until every notifier has it."""
         before = {name: notifier.book.endpoints for name, notifier in self._crew.items()}
         await change
-        await servers.until(lambda: all(each.book.endpoints is not before[name] for name, each in self._crew.items()))
+        await self._all_have_read(before)
+
+    async def _all_have_read(self, before: Mapping[str, object]) -> None:
+        await servers.until(lambda: all(self._crew[name].book.endpoints is not old for name, old in before.items()))
 
     async def _join(self, name: str) -> None:
         """With a connection of its own, as a process has it."""
@@ -370,6 +373,7 @@ class Stage:
         http = await self._stack.enter_async_context(self._http(name))
         senders = wiring.senders(self.settings(), http)
         house = replace(self.house, redis=redis)
+        before = {name: notifier.book.endpoints for name, notifier in self._crew.items()}
         made = house.notifier(*(self.written or []), name=name, senders=senders, **{**PRODUCTION, **self.over})
         stores = replace(made.stores, endpoints=Watched(redis, self._turned))
         made = replace(made, stores=stores, pacing=replace(made.pacing, tick_seconds=TICK_SECONDS))
@@ -380,6 +384,7 @@ class Stage:
         _acting.reset(token)
         self._crew[name] = made
         await servers.until(lambda: task.done() or made.book.endpoints is not unread)
+        await self._all_have_read(before)  # the file was written anew for the one that joins
 
     async def _kill(self, name: str) -> None:
         """Whatever it has begun ends, too. A single cancelling may go astray: `wait_for` of Python 3.11 swallows it."""
@@ -452,6 +457,8 @@ class Stage:
         while True:
             await self._rest()
             due = await self.house.due.next_at() if self._crew else None
+            if not await self._is_idle():
+                continue
             then = min([*(moment for moment, _ in script[:1]), *([due] if due is not None else [])], default=end)
             if then >= end:
                 break
