@@ -44,7 +44,7 @@ from shared.store.entries import EntryStore
 from shared.store.stories import StoryReader
 from shared.store.subscriptions import SubscriptionStore
 from tests import servers
-from tests.acceptance.tales import Event, Tale
+from tests.acceptance.tales import NOTHING, Event, Tale
 from tests.acceptance.wants import ALWAYS, DAY, HOUR, Message, Named, Received, Want, Window, clock, compared
 from tests.answers import OK, Answer, Exchange
 from tests.factories import NOON, SECRET, entry, make_id, subscription, webhook
@@ -73,14 +73,14 @@ _acting: ContextVar[str] = ContextVar("_acting", default="")
 
 @dataclass(frozen=True)
 class Meanwhile(Answer):
-    """Something happens while the notifier waits for its answer."""
+    """Something happens while the notifier waits for its answer, which comes late enough for a hasty one to show."""
 
-    event: Event
+    event: Event = NOTHING
     then: Answer = OK
 
     async def give(self, exchange: Exchange) -> None:
         await self.event.happens()
-        await asyncio.sleep(20 * TICK_SECONDS)  # for a hasty notifier to show itself
+        await asyncio.sleep(20 * TICK_SECONDS)
         await self.then.give(exchange)
 
 

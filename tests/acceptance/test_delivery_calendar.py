@@ -7,7 +7,7 @@ import pytest
 
 from shared.models.subscription import Day, Digest, Quiet
 from shared.models.topic import Severity
-from tests.acceptance.stage import Stage
+from tests.acceptance.stage import Meanwhile, Stage
 from tests.acceptance.wants import DAY, HOUR, about, at, between, created, digest, some_digest, updated
 from tests.answers import ABORT, OK, Status, above
 
@@ -122,7 +122,7 @@ async def test_digests_come_twice_a_day_also_when_the_clocks_change(stage: Stage
 
 async def test_a_digest_of_more_than_16_kib_is_two_messages_and_nothing_is_left_out(stage: Stage) -> None:
     stage.begins(in_kyiv("2025-02-03 10:00"))
-    desk = stage.desk(digest=MORNINGS, timezone=KYIV)
+    desk = stage.desk(Meanwhile(), digest=MORNINGS, timezone=KYIV)
     tales = sorted(
         (stage.tale(f"story {number}", summary="слово " * 100) for number in range(40)), key=lambda tale: tale.id
     )
