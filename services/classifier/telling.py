@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from services.classifier.alerting import Reason, Ring, Silent, decide
+from services.classifier.alerting import Ring, Silent, decide
 from services.classifier.cluster import assign, identities, index_sets, index_terms, twin
 from services.classifier.corrections import corrected, corrected_text
 from services.classifier.fingerprint import fingerprint
@@ -17,7 +17,7 @@ from services.classifier.story import extend, open_story, reread, revise
 from services.classifier.withdrawals import GONE, disowned, notice_beside, retracts, taken_back, withdrawal
 from shared.models.change import Background, Change, Marks
 from shared.models.entry import Entry
-from shared.models.story import Alert, AlertType, Decision, Fingerprint, Story, figure_key
+from shared.models.story import Alert, AlertType, Decision, Fingerprint, Reason, Story, figure_key
 from shared.models.topic import Notice, TopicMatch
 
 

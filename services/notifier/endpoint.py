@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from services.notifier.channels.base import Sent
-from shared.models.endpoint import EndpointState, EndpointStatus
+from shared.models.endpoint import EndpointState, EndpointStatus, Reason
 from shared.models.subscription import MessageType
 
 IN_FLIGHT = 4
@@ -16,17 +15,6 @@ RETRY_AFTER_LEAST_SECONDS = 1.0
 # What fails again so soon was not well: its outages are one, and what they held is not too old.
 RELAPSE = timedelta(hours=1)
 DETAIL_CHARACTERS = 200
-
-
-class Reason(StrEnum):
-    """Of transitions. Besides these there are the receiver's word, by its outcome, and a person's, as it is given."""
-
-    HANDSHAKE = "handshake"
-    FAILED = "failed"
-    FAILURES_IN_A_ROW = "failures_in_a_row"
-    NO_SUCCESS = "no_success"
-    RECOVERED = "recovered"
-    ENABLED = "enabled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from services.poller.conclude import (
 from services.poller.fetch import fetch, pushed
 from services.poller.health import EXPIRIES_BORNE
 from services.poller.identity import SeenWindow
-from services.poller.outcome import Fetched, Outcome
+from services.poller.outcome import Fetched
 from services.poller.parse import Document, NotAFeed
 from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Pushes, Queue
 from services.poller.schedule import RETRY_AFTER_CAP_SECONDS, Pace
@@ -30,7 +30,7 @@ from services.poller.storm import Storm
 from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
-from shared.models.feed import Feed
+from shared.models.feed import Feed, Outcome
 from shared.store.due import Lease
 from shared.store.feeds import StoredFeed
 from shared.store.hosts import Turn, host_of

@@ -18,6 +18,17 @@ class EndpointStatus(StrEnum):
     DISABLED = "disabled"  # by the receiver, by a person, or for failing for days; everything is kept
 
 
+class Reason(StrEnum):
+    """Of transitions. Besides these there are the receiver's word, by its outcome, and a person's, as it is given."""
+
+    HANDSHAKE = "handshake"
+    FAILED = "failed"
+    FAILURES_IN_A_ROW = "failures_in_a_row"
+    NO_SUCCESS = "no_success"
+    RECOVERED = "recovered"
+    ENABLED = "enabled"
+
+
 class EndpointState(Model):
     """`reason` is the label of the last transition. Before `throttled_until` and `resume_at` only tests are sent.
 

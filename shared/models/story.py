@@ -171,6 +171,31 @@ class AlertType(StrEnum):
     RETRACTED = "retracted"
 
 
+class Reason(StrEnum):
+    """Why a story rang, or did not: the label under which the decision is counted."""
+
+    NEW_STORY = "new_story"
+    CORRECTED = "corrected"
+    FIGURE_CHANGED = "figure_changed"
+    DENIED = "denied"
+    CONFIRMED = "confirmed"
+    NEW_FIGURE = "new_figure"
+    NEW_EVENT_TYPE = "new_event_type"
+    NEW_PLACE = "new_place"
+    NEW_VOICE = "new_voice"
+    SEVERITY_RAISED = "severity_raised"
+    WITHDRAWN = "withdrawn"
+    RETRACTED = "retracted"
+    MERGED = "merged"
+    SPLIT = "split"
+    STALE = "stale"
+    COMPLETING = "completing"
+    EXACT = "exact"
+    COPY = "copy"
+    RELATED = "related"
+    NOTHING_NEW = "nothing_new"
+
+
 class Revision(Model):
     """One change of a story that matters."""
 

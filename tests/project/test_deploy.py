@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from services.poller.outcome import Outcome
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
 from shared.metrics import exposition
+from shared.models.feed import Outcome
 from shared.models.subscription import WebhookChannel
 from shared.settings import PREFIX, Settings, load_settings, variable
 

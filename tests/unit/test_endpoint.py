@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.notifier.channels.base import Sent
-from services.notifier.endpoint import Gate, Reason, Rules, disabled, enabled, gate, judged, spends
-from shared.models.endpoint import EndpointState, EndpointStatus
+from services.notifier.endpoint import Gate, Rules, disabled, enabled, gate, judged, spends
+from shared.models.endpoint import EndpointState, EndpointStatus, Reason
 from shared.models.subscription import MessageType
 from tests.factories import NOON, after
 
