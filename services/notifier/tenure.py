@@ -17,7 +17,7 @@ from services.notifier.ports import Clock, Stores
 from services.notifier.subjects import Desk
 from shared import metrics
 from shared.logs import get_logger
-from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order
+from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order, Reason
 from shared.store.alerts import notice_command
 from shared.store.due import Command, Lease
 from shared.store.endpoints import ITSELF
@@ -90,7 +90,7 @@ class Tenure:
         order, now = self.orders.get(ITSELF), self.clock()
         if order is None:
             return False
-        by_hand = machine.disabled(self.state, "by_hand", now)
+        by_hand = machine.disabled(self.state, Reason.BY_HAND, now)
         state = by_hand if order is Order.DISABLE else machine.enabled(self.state, now)
         await self.change(state, self.obeyed([ITSELF]))
         return True

@@ -19,14 +19,17 @@ class EndpointStatus(StrEnum):
 
 
 class Reason(StrEnum):
-    """Of transitions. Besides these there are the receiver's word, by its outcome, and a person's, as it is given."""
+    """Of transitions: their metric's label."""
 
     HANDSHAKE = "handshake"
     FAILED = "failed"
     FAILURES_IN_A_ROW = "failures_in_a_row"
     NO_SUCCESS = "no_success"
     RECOVERED = "recovered"
-    ENABLED = "enabled"
+    ENABLED = "enabled"  # by a person
+    BY_HAND = "by_hand"
+    GONE = "gone"  # nobody is there any more
+    DISABLED_BY_RECEIVER = "disabled_by_receiver"  # it said so in a header of its answer
 
 
 class EndpointState(Model):
