@@ -7,6 +7,7 @@ from datetime import datetime
 from services.notifier.calendar import LATELY, Period, silences, silent_until
 from services.notifier.channels.base import ChannelSender, Payload
 from services.notifier.conclude import anew
+from services.notifier.latency import Way, way
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
 from services.notifier.render import (
     digest_payload,
@@ -32,11 +33,13 @@ HANDSHAKE = "test:handshake"
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A message to be sent. `newest`: the subject's revision now. `carries`: the stories of a digest."""
+    """A message to be sent. `newest`: the subject's revision now. `carries`: the stories of a digest. `way`: how the
+    story's revision came here, if that is to be measured: nobody has asked for the message."""
 
     delivery: Delivery
     newest: int
     carries: tuple[str, ...] = ()
+    way: Way | None = None
 
     @property
     def subject(self) -> str:
@@ -93,12 +96,18 @@ class Desk:
         if isinstance(step, Wait | Nothing):
             return _later(step)
         if isinstance(step, Again):
-            return Ready(delivery, story.revision)
+            return self._ready(delivery, story, order)
         # Whoever asks for what he was sent gets other bytes, and so another id.
         again = delivery.again + (order is not None and delivery.tried_revision >= story.revision)
         delivery = delivery.model_copy(update={"again": again})
         payload = story_payload(story, delivery, step, now, self.reader)
-        return Ready(self._frozen(delivery, story.revision, payload, [story]), story.revision)
+        return self._ready(self._frozen(delivery, story.revision, payload, [story]), story, order)
+
+    @staticmethod
+    def _ready(delivery: Delivery, story: Story, order: Order | None) -> Ready:
+        measured = order is None and delivery.envelope is not None and not delivery.again
+        told = way(story, delivery.envelope.revision) if measured and delivery.envelope else None
+        return Ready(delivery, story.revision, way=told)
 
     def digest(
         self,
