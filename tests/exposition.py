@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.metrics import TABLE, Exposed
 
-ENDINGS = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
+ENDINGS = {"counter": ("",), "gauge": ("",), "summary": ("",), "histogram": ("_bucket", "_count", "_sum")}
 # Sample name and labels → value.
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 

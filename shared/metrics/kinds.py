@@ -21,7 +21,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -208,22 +208,24 @@ def lasting_histogram(name: str, text: str, by: Services, *, buckets: Sequence[f
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A gauge of what stands in Redis."""
+    """A gauge of what stands in Redis, or, by quantiles, a summary."""
 
     about: About
 
     def read(self, values: float | Mapping[K, float]) -> Family:
         """By the value of its label, or the values of its labels. What a closed label does not say stands at 0."""
-        family = GaugeMetricFamily(self.about.name, self.about.help, labels=list(self.about.labels))
+        family = Family(self.about.name, self.about.help, self.about.kind)
         given = values.items() if isinstance(values, Mapping) else [((), values)]
         found = {(key,) if isinstance(key, str) else (*key,): value for key, value in given}
         for key in sorted({*found, *self.about.sets}):
-            family.add_metric([str(part) for part in key], found.get(key, 0.0))
+            labels = dict(zip(self.about.labels, map(str, key), strict=True))
+            family.add_sample(self.about.name, labels, found.get(key, 0.0))
         return family
 
 
 def standing(name: str, text: str, by: Services, **labels: Values) -> Standing:
-    about = _about(name, "gauge", text, by, Kept.STANDING, labels)
+    kind = "summary" if "quantile" in labels else "gauge"
+    about = _about(name, kind, text, by, Kept.STANDING, labels)
     return _declared(about, Standing(about))
 
 

@@ -65,13 +65,12 @@ async def _played(redis_url: str, home: Path) -> Mapping[Service, str]:
             for service, port in ports.items():
                 stack.enter_context(running(service, env | {"TOCSIN_METRICS_PORT": str(port)}))
             said: dict[Service, str] = {}
-            pushed = False
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while unmoved(said):
-                    await asyncio.sleep(0.2)
-                    said = {service: await asyncio.to_thread(scrape, port) for service, port in ports.items()}
-                    if hub.answers and not pushed:
-                        pushed = (await hub.push(hub.asked[-1], feed(server, hub).body)).status_code == 202
+            pushed, until = False, asyncio.get_running_loop().time() + PATIENCE_SECONDS
+            while unmoved(said) and asyncio.get_running_loop().time() < until:
+                await asyncio.sleep(0.2)
+                said = {service: await asyncio.to_thread(scrape, port) for service, port in ports.items()}
+                if hub.answers and not pushed:
+                    pushed = (await hub.push(hub.asked[-1], feed(server, hub).body)).status_code == 202
             return said
 
 
