@@ -11,6 +11,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
+from tests.exposition import undeclared
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,13 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         yield runner.run(server.start())
         runner.run(server.stop())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_label_is_made_up() -> Iterator[None]:
+    """Whatever the tests have led to was counted under a label that stands from the start."""
+    yield
+    assert undeclared() == set()
 
 
 @pytest.fixture

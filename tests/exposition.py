@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.metrics import TABLE, Exposed
@@ -33,6 +34,19 @@ def named(found: Samples, name: str) -> dict[frozenset[tuple[str, str]], float]:
 
 def names(found: Samples) -> set[str]:
     return {name for name, _ in found}
+
+
+def undeclared() -> set[tuple[str, str, str]]:
+    """Metric, label and value that somebody has counted under in this process, and that nobody has declared."""
+    return {
+        (about.name, label, sample.labels[label])
+        for about, metric in TABLE.values()
+        if isinstance(metric, MetricWrapperBase)
+        for label, values in about.labels.items()
+        for family in metric.collect()
+        for sample in family.samples
+        if values is not None and sample.labels[label] not in values
+    }
 
 
 def sample_names(metrics: Iterable[str] = TABLE) -> set[str]:

@@ -74,7 +74,7 @@ class Classifier:
 
     def _take_away(self, entry: Entry, now: datetime) -> Iterator[Told]:
         def decide(held: Story, _: Background) -> Change:
-            return counted(take_away(entry, held, now), StoryDecision.WITHDRAWN)
+            return counted(caused(take_away(entry, held, now), entry.id), StoryDecision.WITHDRAWN)
 
         for topic in self.matcher.versions:
             if change := self.stories.reread(topic, entry.id, entry.edition, now, decide):
@@ -86,7 +86,7 @@ class Classifier:
 
         def decide(held: Story) -> Change | None:
             change = disown(entry, notice, held, now)
-            return counted(change, StoryDecision.WITHDRAWN) if change else None
+            return counted(caused(change, entry.id), StoryDecision.WITHDRAWN) if change else None
 
         for topic in sorted(topics):
             if change := self.stories.amend(topic, named, decide):

@@ -16,14 +16,6 @@ from shared.store.counters import CounterStore
 from shared.store.patience import StoreUnavailable
 from shared.store.standing import Standing
 
-LASTING = (
-    metrics.JOB_SECONDS,
-    metrics.ENTRIES_CLASSIFIED,
-    metrics.CLASSIFICATIONS,
-    metrics.CLASSIFICATION_SCORE,
-    metrics.STORY_DECISIONS,
-    metrics.ALERTS,
-)
 log = get_logger()
 
 
@@ -46,8 +38,7 @@ class Observer:
         return ()
 
     def _read(self, now: float) -> Iterator[metrics.Family]:
-        counted = self.counters.all()
-        yield from (each.read(counted) for each in LASTING)
+        yield from metrics.lasting(self.counters.all())
         yield from self._queue()
         yield from self._feeds(now)
         yield from self._endpoints(now)

@@ -19,6 +19,7 @@ from shared.metrics.kinds import (
     gauge,
     histogram,
     know,
+    lasting,
     lasting_counter,
     lasting_histogram,
     standing,
@@ -34,7 +35,7 @@ from shared.models.subscription import Cause, DeliveryOutcome, DeliveryStatus
 from shared.models.topic import Verdict
 from shared.models.websub import AskOutcome, AskReason, HubAnswer, PushResult
 
-__all__ = ["TABLE", "About", "Exposed", "Family", "Read", "Service", "begin_job", "end_job", "know"]
+__all__ = ["TABLE", "About", "Exposed", "Family", "Read", "Service", "begin_job", "end_job", "know", "lasting"]
 
 _POLLER, _CLASSIFIER, _NOTIFIER, _GATEWAY = Service.POLLER, Service.CLASSIFIER, Service.NOTIFIER, Service.GATEWAY
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)

@@ -11,7 +11,7 @@ Whoever exposes what stands in Redis says the same as his neighbours: `max` over
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate, product
@@ -191,6 +191,11 @@ class Lasting:
 
 def _le(bound: float) -> str:
     return f"le={bound:g}"
+
+
+def lasting(stored: Mapping[str, float]) -> Iterator[Family]:
+    """All that outlives its process. `stored`: the hash."""
+    return (metric.read(stored) for _, metric in TABLE.values() if isinstance(metric, Lasting))
 
 
 def lasting_counter(name: str, text: str, by: Services, **labels: Values) -> Lasting:
