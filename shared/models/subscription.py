@@ -95,10 +95,18 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):
-        nearest = get_close_matches(name, available_timezones(), n=1)
-        hint = f", did you mean `{nearest[0]}`?" if nearest else ""
+        nearest = _nearest_zone(name)
+        hint = f", did you mean `{nearest}`?" if nearest else ""
         raise ValueError(f"{name[:60]!r} is not known{hint}") from None
     return name
+
+
+def _nearest_zone(name: str) -> str | None:
+    """By its whole name, or else by that of its city."""
+    zones = sorted(available_timezones())
+    cities = {zone.rpartition("/")[2]: zone for zone in zones}
+    found = get_close_matches(name, zones, n=1) or get_close_matches(name.rpartition("/")[2], cities, n=1)
+    return cities.get(found[0], found[0]) if found else None
 
 
 class Day(StrEnum):

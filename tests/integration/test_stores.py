@@ -394,7 +394,7 @@ async def test_a_delivery_is_stored_as_it_is(redis: Redis) -> None:
         subject="s1",
         status=DeliveryStatus.PENDING,
         envelope=envelope(body='{"title":"Курск"}', covers={"s2": 3}, articles={"s2": 9}),
-        refused=True,
+        doubtful=True,
         retry_at=datetime.now(UTC) + timedelta(seconds=5),
         again=2,
     )
