@@ -359,7 +359,8 @@ def test_what_nobody_heard_of_is_merged_without_ringing(online: Run, sync_redis:
     stories.assign(silent.topic, "other", Marks(), NOON, lambda _: Change(silent))
     ran = online("stories", "merge", one.id, silent.id)
     assert "silently, for one of the two never rang" in ran.out
-    alerts = [Alert.model_validate_json(fields[b"alert"]) for _, fields in sync_redis.xrange(keys.alerts())]
+    records: Any = sync_redis.xrange(keys.alerts())
+    alerts = [Alert.model_validate_json(fields[b"alert"]) for _, fields in records]
     assert [(each.story_id, each.revision, each.again) for each in alerts] == [(one.id, 1, False), (one.id, 1, True)]
 
 
