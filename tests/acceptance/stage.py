@@ -44,7 +44,7 @@ from shared.store.entries import EntryStore
 from shared.store.stories import StoryReader
 from shared.store.subscriptions import SubscriptionStore
 from tests import servers
-from tests.acceptance.tales import Event, Tale
+from tests.acceptance.tales import NOTHING, Event, Tale
 from tests.acceptance.wants import ALWAYS, DAY, HOUR, Message, Named, Received, Want, Window, clock, compared
 from tests.answers import OK, Answer, Exchange
 from tests.factories import NOON, SECRET, entry, make_id, subscription, webhook
@@ -63,7 +63,7 @@ PRODUCTION: Mapping[str, object] = {
     "story_retention_seconds": 100 * DAY,
 }
 TICK_SECONDS = 0.001
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 # A busy stage is waited for so long in real time: who is never idle is at fault.
 PATIENCE_SECONDS = 20.0
 SURE = 2
@@ -73,14 +73,14 @@ _acting: ContextVar[str] = ContextVar("_acting", default="")
 
 @dataclass(frozen=True)
 class Meanwhile(Answer):
-    """Something happens while the notifier waits for its answer."""
+    """Something happens while the notifier waits for its answer, which comes late enough for a hasty one to show."""
 
-    event: Event
+    event: Event = NOTHING
     then: Answer = OK
 
     async def give(self, exchange: Exchange) -> None:
         await self.event.happens()
-        await asyncio.sleep(20 * TICK_SECONDS)  # for a hasty notifier to show itself
+        await asyncio.sleep(20 * TICK_SECONDS)
         await self.then.give(exchange)
 
 
@@ -362,7 +362,10 @@ class Stage:
         """Until every notifier has it."""
         before = {name: notifier.book.endpoints for name, notifier in self._crew.items()}
         await change
-        await servers.until(lambda: all(each.book.endpoints is not before[name] for name, each in self._crew.items()))
+        await self._all_have_read(before)
+
+    async def _all_have_read(self, before: Mapping[str, object]) -> None:
+        await servers.until(lambda: all(self._crew[name].book.endpoints is not old for name, old in before.items()))
 
     async def _join(self, name: str) -> None:
         """With a connection of its own, as a process has it."""
@@ -370,6 +373,7 @@ class Stage:
         http = await self._stack.enter_async_context(self._http(name))
         senders = wiring.senders(self.settings(), http)
         house = replace(self.house, redis=redis)
+        before = {name: notifier.book.endpoints for name, notifier in self._crew.items()}
         made = house.notifier(*(self.written or []), name=name, senders=senders, **{**PRODUCTION, **self.over})
         stores = replace(made.stores, endpoints=Watched(redis, self._turned))
         made = replace(made, stores=stores, pacing=replace(made.pacing, tick_seconds=TICK_SECONDS))
@@ -380,6 +384,7 @@ class Stage:
         _acting.reset(token)
         self._crew[name] = made
         await servers.until(lambda: task.done() or made.book.endpoints is not unread)
+        await self._all_have_read(before)  # the file was written anew for the one that joins
 
     async def _kill(self, name: str) -> None:
         """Whatever it has begun ends, too. A single cancelling may go astray: `wait_for` of Python 3.11 swallows it."""
@@ -452,6 +457,8 @@ class Stage:
         while True:
             await self._rest()
             due = await self.house.due.next_at() if self._crew else None
+            if not await self._is_idle():
+                continue
             then = min([*(moment for moment, _ in script[:1]), *([due] if due is not None else [])], default=end)
             if then >= end:
                 break

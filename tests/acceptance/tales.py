@@ -29,6 +29,9 @@ class Event:
             await done
 
 
+NOTHING = Event("nothing", lambda: None)
+
+
 @dataclass(slots=True)
 class Tale:
     """`beginning`: how the story differs from a plain one."""

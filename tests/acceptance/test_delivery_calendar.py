@@ -7,8 +7,8 @@ import pytest
 
 from shared.models.subscription import Day, Digest, Quiet
 from shared.models.topic import Severity
-from tests.acceptance.stage import Stage
-from tests.acceptance.wants import DAY, HOUR, MINUTE, about, at, between, created, digest, some_digest, updated
+from tests.acceptance.stage import Meanwhile, Stage
+from tests.acceptance.wants import DAY, HOUR, about, at, between, created, digest, some_digest, updated
 from tests.answers import ABORT, OK, Status, above
 
 KYIV = "Europe/Kyiv"
@@ -122,7 +122,7 @@ async def test_digests_come_twice_a_day_also_when_the_clocks_change(stage: Stage
 
 async def test_a_digest_of_more_than_16_kib_is_two_messages_and_nothing_is_left_out(stage: Stage) -> None:
     stage.begins(in_kyiv("2025-02-03 10:00"))
-    desk = stage.desk(digest=MORNINGS, timezone=KYIV)
+    desk = stage.desk(Meanwhile(), digest=MORNINGS, timezone=KYIV)
     tales = sorted(
         (stage.tale(f"story {number}", summary="слово " * 100) for number in range(40)), key=lambda tale: tale.id
     )
@@ -152,16 +152,18 @@ async def test_a_digest_that_fails_is_tried_again_byte_for_byte_and_nothing_held
     assert len({each.request.body for each in desk.received[:3]}) == 1
 
 
-async def test_a_digest_that_is_too_large_for_its_receiver_comes_story_by_story(stage: Stage) -> None:
+async def test_a_digest_that_is_too_large_for_its_receiver_comes_in_short_ones(stage: Stage) -> None:
     stage.begins(in_kyiv("2025-02-03 10:00"))
-    desk = stage.desk(above(2000), digest=MORNINGS, timezone=KYIV)
-    tales = sorted((stage.tale(f"story {number}") for number in range(4)), key=lambda tale: tale.id)
+    desk = stage.desk(above(5000), digest=MORNINGS, timezone=KYIV, per_minute=6000)
+    tales = [stage.tale(f"story {number}", summary="слово " * 100) for number in range(8)]
     stage.at(0, *[tale.breaks() for tale in tales])
-    for number, tale in enumerate(tales[:-1]):
-        desk.wants(at(22 * HOUR), digest(*tales[number:]), digest(tale, stories_truncated=True))
-    desk.wants(at(22 * HOUR), digest(tales[-1], stories_truncated=False))
-    desk.logs(*["too_large", "delivered"] * 3, "delivered")
+    desk.takes(some_digest(), at(22 * HOUR))
     await stage.plays(until=5 * DAY)
+    outcomes = [each.outcome for each in await desk.attempts()]
+    assert outcomes[:2] == ["too_large", "delivered"]
+    taken = [each for each, outcome in zip(desk.received, outcomes, strict=True) if outcome == "delivered"]
+    told = [story for each in taken if isinstance(each.about, tuple) for story in each.about]
+    assert sorted(told) == sorted(tale.id for tale in tales)
 
 
 async def test_the_stories_of_a_digest_that_was_given_up_stand_in_the_next_under_another_id(stage: Stage) -> None:
@@ -174,15 +176,16 @@ async def test_the_stories_of_a_digest_that_was_given_up_stand_in_the_next_under
     await stage.plays(until=5 * DAY)
 
 
-async def test_a_digest_outlives_an_outage_of_two_days(stage: Stage) -> None:
+async def test_a_digest_outlives_an_outage(stage: Stage) -> None:
+    """The next one is due while the first has not arrived yet."""
     stage.begins(in_kyiv("2025-02-03 10:00"))
+    stage.over["delivery_retry_scale"] = 4
     desk, kursk, front = stage.desk(digest=MORNINGS, timezone=KYIV), stage.tale("kursk"), stage.tale("front")
     stage.at(0, kursk.breaks(), desk.goes_down())
     stage.at(DAY, front.breaks())
-    stage.at(3 * DAY, desk.comes_up())
-    back = between(3 * DAY, 3 * DAY + 18 * MINUTE)
-    desk.wants(back, digest(kursk))
-    desk.wants(between(3 * DAY, 3 * DAY + 22 * HOUR), digest(front))
+    stage.at(50 * HOUR, desk.comes_up())
+    back = between(50 * HOUR, 52 * HOUR)
+    desk.wants(back, digest(kursk), digest(front))
     await stage.plays(until=6 * DAY)
 
 

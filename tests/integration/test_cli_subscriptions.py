@@ -3,7 +3,9 @@
 import asyncio
 import io
 import json
+import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -223,6 +225,28 @@ async def test_one_can_be_added_before_a_notifier_runs(house: House, run: Run) -
             await until(lambda: receiver.requests)
             await until(house.is_idle)
             assert (await house.state()).status is EndpointStatus.ACTIVE
+
+
+async def test_ctrl_c_while_waiting_for_the_first_test_loses_nothing(house: House, run: Run) -> None:
+    """`run` sets the environment that the process inherits."""
+    words = ("add", "desk", "--webhook", "https://a.example/")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.cli", "subscriptions", *words),
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    shown = ""
+    while "waiting for the answer" not in shown:
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        assert line, shown
+        shown += line.decode()
+    process.send_signal(signal.SIGINT)
+    _, said = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, len(SECRETS.findall(shown))) == (130, 1)
+    assert b"desk is pending" in said
+    assert b"Traceback" not in said
+    assert (await SubscriptionStore(house.redis).find("desk")) is not None
+    assert await house.endpoints.waiting(["desk"]) == [1]
 
 
 async def test_every_option_ends_in_the_subscription(house: House, run: Run) -> None:
