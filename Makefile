@@ -7,6 +7,8 @@ PYTHONS ?= python3.11 python3.12 python3
 REFERENCE := docs/reference
 # More words for pytest, `tocsin up` and the like: make test ARGS="-k due -x"
 ARGS ?=
+# Tests wait more than they work; one worker: make test WORKERS=0
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,7 +26,7 @@ demo: install ## show the whole system on invented news, offline, within a minut
 	@$(BIN)/tocsin demo $(ARGS)
 
 test: install ## run every test, on a Redis of their own
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: install ## lint, format, types, the direction of imports
 	@$(BIN)/ruff check .
