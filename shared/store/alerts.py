@@ -58,15 +58,16 @@ class AlertStream:
                 raise
 
     async def take(self, consumer: str, n: int, wait_milliseconds: int) -> list[AnyRecord]:
-        """Records for this consumer: those of dead ones first, then new ones, waiting for them a while."""
+        """Records for this consumer: those of dead ones, and new ones, waiting a while if there is neither.
+
+        What can be read by nobody comes up again and again; it must not keep back what is new.
+        """
         _, abandoned, *_ = await self.redis.xautoclaim(
             keys.alerts(), GROUP, consumer, self.claim_after_milliseconds, count=n
         )
-        if abandoned:
-            return _records(abandoned)
-        return _first(
-            await self.redis.xreadgroup(GROUP, consumer, {keys.alerts(): ">"}, count=n, block=wait_milliseconds)
-        )
+        block = None if abandoned else wait_milliseconds
+        new = await self.redis.xreadgroup(GROUP, consumer, {keys.alerts(): ">"}, count=n, block=block)
+        return [*_records(abandoned), *_first(new)]
 
     async def acknowledge(self, records: Sequence[AnyRecord]) -> None:
         if records:

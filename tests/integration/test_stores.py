@@ -270,6 +270,15 @@ async def test_what_a_dead_consumer_left_goes_to_another_after_the_claim_time(re
     assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 1  # what `lives` itself took first
 
 
+async def test_what_nobody_can_read_does_not_keep_back_what_is_new(redis: Redis) -> None:
+    stream = AlertStream(redis, claim_after_milliseconds=0)
+    await stream.join()
+    await redis.xadd(keys.alerts(), {"unknown": "?"})
+    assert await stream.take("a", 9, 1) == []
+    await redis.xadd(keys.alerts(), {"alert": alert(story()).model_dump_json()})
+    assert revisions(await stream.take("a", 9, 1)) == [1]
+
+
 async def test_joining_twice_is_joining(redis: Redis) -> None:
     stream = AlertStream(redis)
     await stream.join()
