@@ -154,7 +154,7 @@ class Teller:
 def _announced(story: Story) -> Alert:
     newest = story.revisions[-1]
     told = {"story_id": story.id, "topic": story.topic, "title": story.title, "revision": newest.number}
-    return Alert.model_validate(told | newest.model_dump(exclude={"number"}))
+    return Alert.model_validate(told | newest.model_dump(include={"type", "reason", "detail", "at"}))
 
 
 def wait(done: Callable[[], object], seconds: float = SETTLE_SECONDS) -> None:

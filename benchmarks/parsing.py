@@ -25,7 +25,8 @@ from urllib.parse import urljoin
 import feedparser
 
 from benchmarks.measure import SEEDS, Contestant, Row, in_turn, row, table
-from services.poller.parse import MAX_TITLE, Document, Item, NotAFeed, ParsePath, parse, plain
+from services.poller.parse import MAX_TITLE, Document, Item, NotAFeed, parse, plain
+from shared.models.feed import ParsePath
 
 ROUNDS = 3
 BASE_URL = "http://corpus.example/feed"

@@ -33,6 +33,7 @@ from shared.models.entry import Entry
 from shared.queue import JobQueue
 from shared.settings import Settings, load_settings
 from shared.store.connection import connect_sync
+from shared.store.counters import CounterStore
 from shared.store.due import Command
 from shared.store.entries import EntryStore
 from shared.store.stories import StoryStore
@@ -115,7 +116,7 @@ def measure(entries: int = ENTRIES, rounds: int = ROUNDS, batch: int | None = No
     chosen, matches = demo_entries(entries, matcher)
     with logging_as_in_production("classifier"), private_redis() as url, connect_sync(url) as redis:
         store = EntryStore(redis, retention_seconds=settings.entry_retention_seconds)
-        jobs.bind(Classifier(matcher, store, story_store(redis, settings)))
+        jobs.bind(Classifier(matcher, store, story_store(redis, settings)), CounterStore(redis))
         course = Course(redis, store, matcher, chosen, matches)
         ours = JobQueue(redis, batch_size=batch or settings.batch_size)
         single = JobQueue(redis, batch_size=1)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from benchmarks.history import Library, Timeline, Version
 from services.poller.conclude import Around, Conclusion, Known, body_hash, conclude_read, conclude_unread, wants_whole
 from services.poller.identity import SeenWindow, entry_id
-from services.poller.outcome import Fetched, Outcome
+from services.poller.outcome import Fetched
 from services.poller.wiring import pacing
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedState, Outcome
 from shared.settings import Settings
 
 # What is listed just before the end may rightly be read after it.

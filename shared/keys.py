@@ -117,6 +117,17 @@ def feeds_unwell() -> str:
     return "feeds:unwell"
 
 
+@_key(
+    "zset",
+    "a member: while the feed is configured and enabled",
+    writer="poller, on start and reload and in the commit of a poll",
+    readers="classifier",
+)
+def feeds_read() -> str:
+    """Feed ids, by when each was last read successfully; one that never was, by when it was first configured."""
+    return "feeds:read"
+
+
 @_key("list", "the newest 10", writer="poller, in the commit of a poll", readers="gateway, cli")
 def feed_polls(feed_id: str) -> str:
     """How the feed's last polls ended, newest first, JSON."""
@@ -268,6 +279,12 @@ def subscriptions_version() -> str:
     return "subscriptions:version"
 
 
+@_key("set", "a member: while its subscription is configured and enabled", writer="notifier", readers="classifier")
+def endpoints() -> str:
+    """The subscriptions that are delivered to."""
+    return "endpoints"
+
+
 @_key("string", "for ever", writer="notifier", readers="notifier, cli")
 def signing(subscription_id: str) -> str:
     """The secret that signs, and those before it that sign for a day on, JSON."""
@@ -371,6 +388,21 @@ def websub_grant(callback_id: str) -> str:
 def websub_pushes(feed_id: str) -> str:
     """Pushes that wait to be read, 8 at most: `body`, `content_type`, `url`."""
     return f"websub:{feed_id}:pushes"
+
+
+# Watching the system itself.
+
+
+@_key("hash", "for ever", writer="classifier", readers="classifier")
+def counters() -> str:
+    """What all classifiers have counted: metric, values of its labels and part of a histogram → number."""
+    return "counters"
+
+
+@_key("hash", "for ever", writer="notifier", readers="classifier")
+def canary() -> str:
+    """The canary that came to its end last: `published_at`, `delivered_at`, … in Unix seconds."""
+    return "canary"
 
 
 def reference() -> str:

@@ -12,6 +12,7 @@ then queues the batch again as it was.
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import LockNotOwnedError, WatchError
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, Worker
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution, ExecutionRegistry
 from rq.intermediate_queue import IntermediateQueue
@@ -31,8 +32,10 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
+from rq.worker import WorkerStatus
 
 from shared import keys
+from shared.metrics.labels import WorkerState
 from shared.models.base import Model, UtcDatetime
 
 CLASSIFY = "classify"
@@ -182,6 +185,11 @@ class JobQueue:
         queued_at = waiting[0].enqueued_at if waiting else None
         return max(0.0, (datetime.now(UTC) - queued_at.replace(tzinfo=UTC)).total_seconds()) if queued_at else 0.0
 
+    def workers(self) -> Counter[WorkerState]:
+        """By what they are at; one that was killed counts for WORKER_TTL_SECONDS more."""
+        states = (worker.get_state() for worker in Worker.all(queue=self.queue))
+        return Counter(WorkerState.BUSY if state == WorkerStatus.BUSY else WorkerState.IDLE for state in states)
+
     def in_flight(self) -> int:
         """Batches that wait, are worked on, or wait for recovery."""
         started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
@@ -290,6 +298,10 @@ class JobQueue:
         """Set one entry aside, now or with a pipeline's other commands."""
         letter = DeadLetter(entry_id=entry_id, reason=reason, tries=tries, at=_now())
         (self.redis if pipe is None else pipe).hset(keys.dead_letters(), entry_id, letter.model_dump_json())
+
+    def buried(self) -> int:
+        """How many dead letters there are."""
+        return int(self.redis.hlen(keys.dead_letters()))
 
     def dead_letters(self) -> list[DeadLetter]:
         """Oldest first."""

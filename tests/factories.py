@@ -134,7 +134,7 @@ def alert(of: Story | None = None, **over: object) -> Alert:
         "topic": told.topic,
         "title": told.title,
         "revision": newest.number,
-        **newest.model_dump(exclude={"number"}),
+        **newest.model_dump(include={"type", "reason", "detail", "at"}),
     }
     return Alert.model_validate(fields | over)
 

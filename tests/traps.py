@@ -17,7 +17,7 @@ from functools import partial
 
 import brotli  # type: ignore[import-untyped]  # it publishes no types
 
-from services.poller.outcome import Outcome
+from shared.models.feed import Outcome
 
 MEGABYTE = 1024 * 1024
 RESPONSE = b"HTTP/1.1 200 OK\r\n"

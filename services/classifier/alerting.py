@@ -7,7 +7,6 @@ nor the background paragraph that repeats old figures for days rings again.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import combinations
 
 from services.classifier.fingerprint import LEAD
@@ -17,6 +16,7 @@ from shared.models.story import (
     Article,
     Decision,
     KnownClaim,
+    Reason,
     Status,
     Story,
     figure_key,
@@ -34,31 +34,6 @@ CORROBORATION = 3  # sources: over labelled stories two still agreed by chance, 
 CORRECTION = 3.5
 GROWTH = 1.5
 _SMALL = 20
-
-
-class Reason(StrEnum):
-    """Why a story rang, or did not: the label under which the decision is counted."""
-
-    NEW_STORY = "new_story"
-    CORRECTED = "corrected"
-    FIGURE_CHANGED = "figure_changed"
-    DENIED = "denied"
-    CONFIRMED = "confirmed"
-    NEW_FIGURE = "new_figure"
-    NEW_EVENT_TYPE = "new_event_type"
-    NEW_PLACE = "new_place"
-    NEW_VOICE = "new_voice"
-    SEVERITY_RAISED = "severity_raised"
-    WITHDRAWN = "withdrawn"
-    RETRACTED = "retracted"
-    MERGED = "merged"
-    SPLIT = "split"
-    STALE = "stale"
-    COMPLETING = "completing"
-    EXACT = "exact"
-    COPY = "copy"
-    RELATED = "related"
-    NOTHING_NEW = "nothing_new"
 
 
 _REPLIES = {

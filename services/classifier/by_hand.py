@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.classifier.alerting import Reason, Ring, Silent
+from services.classifier.alerting import Ring, Silent
 from services.classifier.merging import elder_first, handed_over, merged, part_id, parted, rejoined, split
 from services.classifier.telling import merger, ringing
 from shared.errors import Refused
 from shared.models.change import Change
-from shared.models.story import AlertType, Story
+from shared.models.story import AlertType, Reason, Story
 
 _UNHEARD = Silent(Reason.NOTHING_NEW, "nobody was told of it")
 

@@ -1,11 +1,10 @@
-"""Looks after the queue beside the work: dead neighbours' batches, and how much waits."""
+"""Looks after the queue beside the work: dead neighbours' batches."""
 
 import threading
 from dataclasses import dataclass, field
 
-from shared import metrics
 from shared.logs import get_logger
-from shared.queue import CLASSIFY, JobQueue
+from shared.queue import JobQueue
 from shared.store.patience import StoreUnavailable
 
 LOOK_EVERY_SECONDS = 3.0
@@ -26,9 +25,6 @@ class Caretaker:
         done = self.queue.recover()
         if done.requeued or done.buried:
             log.warning("batches.recovered", requeued=done.requeued, buried=done.buried)
-        metrics.QUEUE_DEPTH.labels(queue=CLASSIFY).set(self.queue.depth())
-        metrics.QUEUE_OLDEST_SECONDS.labels(queue=CLASSIFY).set(self.queue.oldest_age())
-        metrics.DEAD_LETTERS.set(len(self.queue.dead_letters()))
 
     def _run(self) -> None:
         while not self._stop.wait(self.look_every_seconds):

@@ -10,13 +10,13 @@ from services.classifier.fingerprint import fingerprint
 from services.classifier.match import Matcher
 from services.classifier.notices import notice_of, opens_with_notice
 from services.classifier.ports import Entries, Stories
-from services.classifier.telling import disown, marks_of, place, put, take_away
+from services.classifier.telling import caused, counted, disown, marks_of, place, put, take_away
 from shared import metrics
 from shared.logs import get_logger
 from shared.models.change import Background, Change
 from shared.models.entry import Entry
-from shared.models.story import Story
-from shared.models.topic import TopicMatch
+from shared.models.story import Story, StoryDecision
+from shared.models.topic import WEIGHED, TopicMatch
 
 log = get_logger()
 
@@ -24,12 +24,11 @@ log = get_logger()
 @dataclass(frozen=True, slots=True)
 class Told:
     """What an entry came to in a topic. `match` is None when its publisher took away what it told before; `change` is
-    None when it is not relevant, or was told before; `again`: it is read anew, with its text."""
+    None when it is not relevant, or was told before."""
 
     topic: str
     match: TopicMatch | None
     change: Change | None = None
-    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +45,36 @@ class Classifier:
 
     def classify(self, entry_ids: Sequence[str]) -> None:
         """One batch. It dies as a whole (`shared.queue` halves it then) and may be repeated as a whole."""
-        started = time.perf_counter()
+        started, taken_at = time.perf_counter(), datetime.now(UTC)
         for entry in self.entries.load(entry_ids):
-            for told in self.tell(entry, datetime.now(UTC)):
+            for told in self.tell(entry, datetime.now(UTC), taken_at):
                 _note(entry, told)
+            metrics.ENTRIES_CLASSIFIED.inc()
         metrics.JOB_SECONDS.observe(time.perf_counter() - started)
 
-    def tell(self, entry: Entry, now: datetime) -> Iterator[Told]:
-        """Give the entry its place, topic by topic, in what is told at that time; neither counted nor logged."""
+    def tell(self, entry: Entry, now: datetime, taken_at: datetime | None = None) -> Iterator[Told]:
+        """Give the entry its place, topic by topic, in what is told at that time. Only what is written is counted, with
+        the writing; `taken_at`: when its batch was taken up."""
         if entry.gone:
             yield from self._take_away(entry, now)
             return
         others = {*self.matcher.versions}
         for match in self.matcher.classify(entry, now).matches:
-            yield self._tell(entry, match, now) if match.relevant else Told(match.topic, match)
+            yield self._tell(entry, match, now, taken_at) if match.relevant else Told(match.topic, match)
             if match.relevant:
                 others.discard(match.topic)
         if others and (entry.change or entry.text or opens_with_notice(entry, self.matcher.lexicons)):
             yield from self._disown(entry, others, now)
 
-    def _tell(self, entry: Entry, match: TopicMatch, now: datetime) -> Told:
-        change = self._assign(entry, match, now)
+    def _tell(self, entry: Entry, match: TopicMatch, now: datetime, taken_at: datetime | None) -> Told:
+        change = self._assign(entry, match, now, None if entry.edition else taken_at)
         if change is None and entry.edition:
-            return Told(match.topic, match, self._reread(entry, match, now), again=True)
+            return Told(match.topic, match, self._reread(entry, match, now))
         return Told(match.topic, match, change)
 
     def _take_away(self, entry: Entry, now: datetime) -> Iterator[Told]:
         def decide(held: Story, _: Background) -> Change:
-            return take_away(entry, held, now)
+            return counted(take_away(entry, held, now), StoryDecision.WITHDRAWN)
 
         for topic in self.matcher.versions:
             if change := self.stories.reread(topic, entry.id, entry.edition, now, decide):
@@ -82,37 +83,43 @@ class Classifier:
     def _disown(self, entry: Entry, topics: Set[str], now: datetime) -> Iterator[Told]:
         notice = notice_of(entry, self.matcher.lexicons)
         named = identities(entry, fingerprint(entry))
+
+        def decide(held: Story) -> Change | None:
+            change = disown(entry, notice, held, now)
+            return counted(change, StoryDecision.WITHDRAWN) if change else None
+
         for topic in sorted(topics):
-            if change := self.stories.amend(topic, named, lambda held: disown(entry, notice, held, now)):
+            if change := self.stories.amend(topic, named, decide):
                 yield Told(topic, None, change)
 
-    def _assign(self, entry: Entry, match: TopicMatch, now: datetime) -> Change | None:
+    def _assign(self, entry: Entry, match: TopicMatch, now: datetime, taken_at: datetime | None) -> Change | None:
         def decide_among(background: Background) -> Change:
-            change = place(entry, match, background, now)
-            return change if self.full_text else replace(change, wants_text=False)
+            change = caused(place(entry, match, background, now), entry.id, taken_at)
+            article = change.story.article(entry.id)
+            decision = StoryDecision(article.decision.value) if article else StoryDecision.UNLISTED
+            return counted(replace(change, wants_text=change.wants_text and self.full_text), decision)
 
         marks = marks_of(entry, fingerprint(entry, match))
         return self.stories.assign(match.topic, entry.id, marks, now, decide_among, edition=entry.edition)
 
     def _reread(self, entry: Entry, match: TopicMatch, now: datetime) -> Change | None:
         def put_in(held: Story, background: Background) -> Change:
-            return put(entry, match, held, background, now)
+            change = caused(put(entry, match, held, background, now), entry.id)
+            return counted(change, StoryDecision.READ_AGAIN)
 
         return self.stories.reread(match.topic, entry.id, entry.edition, now, put_in)
 
 
 def _note(entry: Entry, told: Told) -> None:
     if told.match is not None:
-        metrics.CLASSIFICATIONS.labels(topic=told.topic, verdict=told.match.reason).inc()
+        _count(told.match)
         if not told.match.relevant:
             return
-    metrics.STORY_DECISIONS.labels(decision=_decision(entry, told)).inc()
     change = told.change
     if change is None:
+        metrics.STORY_DECISIONS.labels(decision=StoryDecision.ASSIGNED_BEFORE).inc()
         return
     rings = change.rings
-    if rings:
-        metrics.ALERTS.labels(type=rings.type.value, reason=rings.reason).inc()
     article = change.story.article(entry.id)
     log.info(
         "entry.relevant" if told.match else "entry.withdrawn",
@@ -122,7 +129,7 @@ def _note(entry: Entry, told: Told) -> None:
         language=told.match.language if told.match else None,
         topic=told.topic,
         story_id=change.story.id,
-        decision=_decision(entry, told),
+        decision=change.decision.value if change.decision else None,
         with_text=bool(entry.text),
         reason=article.reason if article else None,
         rings=rings.reason if rings else None,
@@ -130,13 +137,7 @@ def _note(entry: Entry, told: Told) -> None:
     )
 
 
-def _decision(entry: Entry, told: Told) -> str:
-    """The label under which it is counted."""
-    article = told.change.story.article(entry.id) if told.change else None
-    if told.change is None:
-        return "assigned_before"
-    if told.match is None:
-        return "withdrawn"
-    if told.again:
-        return "read_again"
-    return article.decision.value if article else "unlisted"
+def _count(match: TopicMatch) -> None:
+    metrics.CLASSIFICATIONS.labels(topic=match.topic, verdict=match.reason).inc()
+    if match.reason in WEIGHED:
+        metrics.CLASSIFICATION_SCORE.labels(topic=match.topic).observe(max(0.0, match.score / match.threshold))

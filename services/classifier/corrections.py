@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
-from services.classifier.alerting import Reason, Ring
+from services.classifier.alerting import Ring
 from services.classifier.cluster import same_item
 from services.classifier.fingerprint import LEAD, POSITION_WEIGHTS, fingerprint, position
 from services.classifier.story import reworded
 from services.classifier.withdrawals import wordings
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Article, Fingerprint, KnownClaim, Story, is_among, same_figure
+from shared.models.story import AlertType, Article, Fingerprint, KnownClaim, Reason, Story, is_among, same_figure
 from shared.models.topic import Notice, TopicMatch
 
 _CLAIMED = 3  # the last sentence of which claims are read

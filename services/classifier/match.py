@@ -13,7 +13,7 @@ from services.classifier.scan import Hit, Kind, Scanner
 from services.classifier.text import Span, languages_of, sentence_at, sentences
 from shared.models.entry import Entry
 from shared.models.pack import TopicPack, TopicRule
-from shared.models.topic import Classification, Evidence, Reply, Severity, Tier, TopicMatch
+from shared.models.topic import Classification, Evidence, Reply, Severity, Tier, TopicMatch, Verdict
 
 ENGINE = 5  # raised whenever the same pack would give another verdict
 _CJK = frozenset({"zh", "ja", "ko"})
@@ -42,14 +42,14 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    reason: str
+    reason: Verdict
     score: float = 0.0
     event: str | None = None
     evidence: tuple[Hit, ...] = ()
 
     @property
     def relevant(self) -> bool:
-        return self.reason == "matched"
+        return self.reason is Verdict.MATCHED
 
 
 class Topic:
@@ -82,7 +82,7 @@ class Topic:
             severity=event.severity if event else Severity.LOW,
             tier=Tier.CORE if parts.core else Tier.RELATED,
             language=text.language,
-            reason=verdict.reason,
+            reason=verdict.reason.value,
             evidence=_evidence(text, verdict.evidence),
             negative=_evidence(text, parts.negative),
             aspects=_evidence(text, [hit for hit in hits if hit.kind is Kind.ASPECT]) if verdict.relevant else (),
@@ -100,13 +100,13 @@ class Topic:
     def _verdict(self, text: _Text, parts: "_Parts") -> _Verdict:
         topic = self.pack.topic
         if not parts.actors:
-            return _Verdict("no_actor", evidence=parts.named)
+            return _Verdict(Verdict.NO_ACTOR, evidence=parts.named)
         anchors = parts.anchors(topic.proximity.of(text.language))
         if not anchors:
-            return _Verdict("no_noun_near_actor", evidence=parts.actors)
+            return _Verdict(Verdict.NO_NOUN_NEAR_ACTOR, evidence=parts.actors)
         lead = [anchor for anchor in anchors if text.sentence(anchor[0]) <= topic.lead]
         if not lead:
-            return _Verdict("actor_not_in_lead", evidence=anchors[0])
+            return _Verdict(Verdict.ACTOR_NOT_IN_LEAD, evidence=anchors[0])
         return self._score(text, parts, lead)
 
     def _score(self, text: _Text, parts: "_Parts", anchors: list[tuple[Hit, ...]]) -> _Verdict:
@@ -114,13 +114,13 @@ class Topic:
         events = [hit for hit in parts.events if {text.sentence(hit), text.sentence(hit) - 1} & at]
         found = {hit for anchor in anchors for hit in anchor}
         if not events:
-            return _Verdict("no_event", evidence=_ordered(found))
+            return _Verdict(Verdict.NO_EVENT, evidence=_ordered(found))
         in_title = [hit for hit in parts.events if text.sentence(hit) == 0]
         event = self._event(text, {*events, *in_title})
         places = [hit for hit in parts.places if _beside(text.sentence(hit), at)]
         evidence = _ordered({*found, *places, *(hit for hit in (*events, *in_title) if hit.name == event)})
         if not places:
-            return _Verdict("no_place", event=event, evidence=evidence)
+            return _Verdict(Verdict.NO_PLACE, event=event, evidence=evidence)
         weights = self.pack.topic.weights
         gain = (
             weights.actor
@@ -131,8 +131,8 @@ class Topic:
         loss = weights.negative * len({text.text[hit.start : hit.end].casefold() for hit in parts.negative})
         threshold = self.pack.topic.threshold
         if gain - loss >= threshold:
-            return _Verdict("matched", gain - loss, event, evidence)
-        reason = "negative_context" if gain >= threshold else "below_threshold"
+            return _Verdict(Verdict.MATCHED, gain - loss, event, evidence)
+        reason = Verdict.NEGATIVE_CONTEXT if gain >= threshold else Verdict.BELOW_THRESHOLD
         return _Verdict(reason, gain - loss, event, evidence)
 
     def _event(self, text: _Text, events: Iterable[Hit]) -> str:

@@ -1,6 +1,6 @@
 """What the classifier needs from outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,10 @@ from shared.models.story import Story
 
 class Entries(Protocol):
     def load(self, entry_ids: Sequence[str]) -> list[Entry]: ...
+
+
+class Counters(Protocol):
+    def add(self, counted: Mapping[str, float]) -> None: ...
 
 
 class Stories(Protocol):

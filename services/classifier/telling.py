@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from services.classifier.alerting import Reason, Ring, Silent, decide
+from services.classifier.alerting import Ring, Silent, decide
 from services.classifier.cluster import assign, identities, index_sets, index_terms, twin
 from services.classifier.corrections import corrected, corrected_text
 from services.classifier.fingerprint import fingerprint
@@ -17,7 +17,7 @@ from services.classifier.story import extend, open_story, reread, revise
 from services.classifier.withdrawals import GONE, disowned, notice_beside, retracts, taken_back, withdrawal
 from shared.models.change import Background, Change, Marks
 from shared.models.entry import Entry
-from shared.models.story import Alert, AlertType, Decision, Fingerprint, Story, figure_key
+from shared.models.story import Alert, AlertType, Decision, Fingerprint, Reason, Story, StoryDecision, figure_key
 from shared.models.topic import Notice, TopicMatch
 
 
@@ -136,6 +136,19 @@ def ringing(before: Story | None, after: Story, verdict: Ring | Silent, now: dat
         return Change(after, announcement(after), rung=tuple(dict.fromkeys(told)))
     wider = before is not None and before.revision and before.audience != after.audience
     return Change(after, announcement(after, again=True) if wider else None)
+
+
+def caused(change: Change, entry_id: str, taken_at: datetime | None = None) -> Change:
+    """Its new revision, if there is one, with the entry that made it, and when that was taken up."""
+    if not change.rings:
+        return change
+    *before, newest = change.story.revisions
+    newest = newest.model_copy(update={"entry_id": entry_id, "taken_at": taken_at})
+    return replace(change, story=change.story.model_copy(update={"revisions": (*before, newest)}))
+
+
+def counted(change: Change, decision: StoryDecision) -> Change:
+    return replace(change, decision=decision)
 
 
 def wants_text(entry: Entry, decision: Decision) -> bool:

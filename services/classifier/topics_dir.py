@@ -13,6 +13,7 @@ from shared.config.topics import pack_files
 from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
+from shared.metrics.labels import ConfigFile
 
 # A change is taken at the second look that finds it: within two of these and the time to load.
 LOOK_EVERY_SECONDS = 0.5
@@ -48,6 +49,7 @@ class TopicsDir:
             self.take(matcher)
         self.refused = False
         metrics.TOPIC_PROBLEMS.set(0)
+        metrics.config_read(ConfigFile.TOPICS, good=True)
         log.info("topics.loaded", versions=self.versions, changed=_changed(before, self.versions))
 
     def look(self) -> None:
@@ -59,7 +61,12 @@ class TopicsDir:
         except ConfigError as error:
             self.refused = True
             metrics.TOPIC_PROBLEMS.set(len(error.problems))
+            metrics.config_read(ConfigFile.TOPICS, good=False)
             log.error("topics.refused", problems=list(error.problems), in_force=self.versions)
+
+    def complaint(self) -> str | None:
+        """What is wrong with them, in a few words."""
+        return "topics: refused, and those before are in force" if self.refused else None
 
     def _files(self) -> Iterator[Path]:
         return (path for home in self.directory.glob("*/") for path in pack_files(home))

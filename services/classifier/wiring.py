@@ -7,13 +7,17 @@ from services.classifier import jobs
 from services.classifier.caretaker import Caretaker
 from services.classifier.classifier import Classifier
 from services.classifier.match import Matcher
+from services.classifier.observing import Observer
 from services.classifier.packs import pack_cache
 from services.classifier.topics_dir import TopicsDir
+from shared import metrics
 from shared.queue import JobQueue
 from shared.runtime.status import StatusServer
 from shared.settings import Settings
 from shared.store.connection import Patience, connect_sync, readiness
+from shared.store.counters import CounterStore
 from shared.store.entries import EntryStore
+from shared.store.standing import Standing
 from shared.store.stories import StoryStore
 
 
@@ -32,16 +36,26 @@ def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[tu
     )
 
     def take(matcher: Matcher) -> None:
-        jobs.bind(Classifier(matcher=matcher, entries=entries, stories=stories, full_text=settings.full_text))
+        classifier = Classifier(matcher=matcher, entries=entries, stories=stories, full_text=settings.full_text)
+        jobs.bind(classifier, CounterStore(redis))
+        metrics.know("topic", matcher.versions)
 
     topics = TopicsDir(settings.topics_dir, pack_cache(settings), take)
     topics.load()
+    exposed = metrics.Exposed(metrics.Service.CLASSIFIER, observer(redis_url))
     with (
-        StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)),
+        StatusServer(
+            settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url), topics.complaint
+        ),
         Caretaker(job_queue(settings, redis_url)),
         topics,
     ):
         yield job_queue(settings, redis_url, patience), topics
+
+
+def observer(redis_url: str) -> Observer:
+    redis = connect_sync(redis_url, hurried=True)
+    return Observer(CounterStore(redis), Standing(redis), JobQueue(redis))
 
 
 def job_queue(settings: Settings, redis_url: str, patience: Patience | None = None) -> JobQueue:

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from services.classifier.alerting import Reason, Ring, Silent, decide
+from services.classifier.alerting import Ring, Silent, decide
 from services.classifier.cluster import Assignment, same_item
 from services.classifier.fingerprint import fingerprint
 from services.classifier.story import withdraw
 from shared.models.entry import Entry
-from shared.models.story import Article, Decision, Story
+from shared.models.story import Article, Decision, Reason, Story
 from shared.models.topic import Notice, TopicMatch
 
 GONE = "its page is gone"

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.subscriptions.events import EVENTS, delivery_line
-from services.poller.outcome import Outcome
+from shared.models.feed import Outcome
 from shared.models.story import Article, KnownClaim, Story
 
 # Without a terminal there is no line to keep up to date: the status is printed when this long has passed.

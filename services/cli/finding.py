@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from services.poller.discover import Candidate, Sign, candidates
 from services.poller.fetch import fetch
-from services.poller.outcome import Fetched, Outcome
+from services.poller.outcome import Fetched
 from services.poller.parse import Document
 from services.poller.ports import HttpClient, Parser
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedState, Outcome
 
 MOST_REQUESTS = 10
 AT_ONCE = 2

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from services.gateway.app import create_app
 from services.gateway.gateway import Gateway
+from shared import metrics
 from shared.errors import ConfigError
 from shared.metrics import package_version
 from shared.queue import JobQueue
@@ -28,7 +29,8 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
     """The application on this Redis, and the status beside it."""
     async with opened(redis_url) as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
-        with StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)):
+        exposed = metrics.Exposed(metrics.Service.GATEWAY)
+        with StatusServer(settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url)):
             yield create_app(gateway, pushes)
 
 

@@ -7,13 +7,15 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from math import inf
 
 from services.notifier import endpoint as machine
 from services.notifier.briefing import DIGEST_BATCH, readable_stories
-from services.notifier.calendar import next_digest
+from services.notifier.calendar import Period, next_digest
 from services.notifier.channels.base import Sent
 from services.notifier.conclude import Conclusion, Tried, acknowledged, conclude
+from services.notifier.latency import Way, is_measured, stages
 from services.notifier.subjects import HANDSHAKE, TEST, Ready
 from services.notifier.tenure import Tenure
 from shared import metrics
@@ -71,6 +73,8 @@ async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) 
         commands += tenure.stores.endpoints.hasten_commands(tenure.id, held_back, tried.at.timestamp())
     await tenure.change(after, commands)
     _report(tenure.id, envelope, tried, concluded)
+    if tried.sent.ok and ready.way:
+        _measure(tenure, ready.delivery, ready.way, tried.at, held)
 
 
 async def _covered(tenure: Tenure, digest: Envelope, tried: Tried) -> tuple[list[Delivery], list[str]]:
@@ -114,9 +118,17 @@ def _next_digest(tenure: Tenure) -> float:
     return (next_digest(digest, subscription.timezone, now) if digest else now).timestamp()
 
 
+def _measure(tenure: Tenure, delivery: Delivery, way: Way, at: datetime, held: Sequence[Period]) -> None:
+    interval = tenure.pacing.timing.update_interval
+    if is_measured(tenure.endpoint.subscription, delivery, way, at, held, interval):
+        for stage, seconds in stages(way, at).items():
+            metrics.ALERT_LATENCY_SECONDS.labels(stage=stage).observe(seconds)
+
+
 def _report(subscription_id: str, envelope: Envelope, tried: Tried, concluded: Conclusion) -> None:
     sent, after = tried.sent, concluded.delivery
     metrics.DELIVERY_ATTEMPTS.labels(subscription=subscription_id, outcome=sent.outcome).inc()
+    metrics.DELIVERY_SECONDS.labels(subscription=subscription_id).observe(tried.seconds)
     if after.status is not DeliveryStatus.PENDING:
         metrics.DELIVERIES.labels(result=after.status.value).inc()
     (log.info if sent.ok else log.warning)(

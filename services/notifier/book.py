@@ -8,10 +8,12 @@ from pathlib import Path
 
 from services.notifier.channels.base import ChannelSender
 from services.notifier.ports import Clock, DueEndpoints, Signings, Subscriptions
+from shared import metrics
 from shared.config.subscriptions import load_subscriptions, secret_files
 from shared.config.watch import Stamp, Watch, stamp
 from shared.errors import ConfigError
 from shared.logs import get_logger
+from shared.metrics.labels import ConfigFile
 from shared.models.subscription import Signing, Subscription, WebhookChannel
 from shared.runtime.pausing import pause
 from shared.store.patience import patiently
@@ -52,6 +54,7 @@ class Book:
     _written: tuple[Subscription, ...] = ()
     _version: int = -1
     _stamp: Stamp = ()
+    _complaint: str | None = "subscriptions: not yet read"
     _secret_files: tuple[Path, ...] = ()
     _watch: Watch = field(init=False)
 
@@ -69,6 +72,12 @@ class Book:
         """Raises ConfigError."""
         written = load_subscriptions(self.path, self.env)
         await patiently(lambda: self._take(written), stop)
+        self._complaint = None
+        metrics.config_read(ConfigFile.SUBSCRIPTIONS, good=True)
+
+    def complaint(self) -> str | None:
+        """What is wrong with them, in a few words."""
+        return self._complaint
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow file and store until `stop`."""
@@ -87,6 +96,8 @@ class Book:
         try:
             await self.configure(stop)
         except ConfigError as error:
+            self._complaint = "subscriptions: refused, and those before are in force"
+            metrics.config_read(ConfigFile.SUBSCRIPTIONS, good=False)
             in_force = "the subscriptions before this change"
             log.error("subscriptions.refused", problems=list(error.problems), in_force=in_force)
 
@@ -98,6 +109,8 @@ class Book:
             if each.id not in endpoints and (endpoint := await self._endpoint_if_possible(each)):
                 endpoints[each.id] = endpoint
         self.endpoints, self._written, self._version = endpoints, written, version
+        metrics.know("subscription", endpoints)
+        await self.store.announce([name for name, each in endpoints.items() if each.subscription.enabled])
         # What may have waited since before a restart, or while its subscription was missing.
         await self.due.schedule({each: self.clock().timestamp() for each in self.endpoints})
         log.info("subscriptions.configured", subscriptions=len(endpoints), stored=len(stored))

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from services.notifier.channels.base import Sent
-from shared.models.endpoint import EndpointState, EndpointStatus
-from shared.models.subscription import MessageType
+from shared.models.endpoint import EndpointState, EndpointStatus, Reason
+from shared.models.subscription import DeliveryOutcome, MessageType
 
 IN_FLIGHT = 4
 SPREAD = 0.2
@@ -16,17 +15,6 @@ RETRY_AFTER_LEAST_SECONDS = 1.0
 # What fails again so soon was not well: its outages are one, and what they held is not too old.
 RELAPSE = timedelta(hours=1)
 DETAIL_CHARACTERS = 200
-
-
-class Reason(StrEnum):
-    """Of transitions. Besides these there are the receiver's word, by its outcome, and a person's, as it is given."""
-
-    HANDSHAKE = "handshake"
-    FAILED = "failed"
-    FAILURES_IN_A_ROW = "failures_in_a_row"
-    NO_SUCCESS = "no_success"
-    RECOVERED = "recovered"
-    ENABLED = "enabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +104,7 @@ def enabled(state: EndpointState, now: datetime) -> EndpointState:
     return _well(state, Reason.ENABLED, now, enabled_at=now)
 
 
-def disabled(state: EndpointState, reason: str, now: datetime) -> EndpointState:
+def disabled(state: EndpointState, reason: Reason, now: datetime) -> EndpointState:
     """Until a person enables it. All that comes meanwhile is kept, as in any outage."""
     update = {"resume_at": None, "probe_until": None, "probes_passed": 0} | _down(state, now)
     return _to(state, EndpointStatus.DISABLED, reason, now, **update)
@@ -168,7 +156,8 @@ def _recovered(state: EndpointState, now: datetime) -> EndpointState:
 def _gone(state: EndpointState, outcome: str, now: datetime) -> EndpointState:
     if state.status is EndpointStatus.PENDING:
         return state
-    after = disabled(state, outcome, now)
+    asked = outcome == DeliveryOutcome.DISABLED_BY_RECEIVER
+    after = disabled(state, Reason.DISABLED_BY_RECEIVER if asked else Reason.GONE, now)
     return after if state.status is EndpointStatus.DISABLED else _noticed(after, MessageType.DISABLED)
 
 
@@ -230,13 +219,13 @@ def _open_gap(opened: int, rules: Rules, draw: float) -> float:
 # What is written down
 
 
-def _to(state: EndpointState, status: EndpointStatus, reason: str, now: datetime, **update: object) -> EndpointState:
+def _to(state: EndpointState, status: EndpointStatus, reason: Reason, now: datetime, **update: object) -> EndpointState:
     if (status, reason) != (state.status, state.reason):
         update["changed_at"] = now
-    return state.model_copy(update=update | {"status": status, "reason": str(reason)})
+    return state.model_copy(update=update | {"status": status, "reason": reason.value})
 
 
-def _well(state: EndpointState, reason: str, now: datetime, **update: object) -> EndpointState:
+def _well(state: EndpointState, reason: Reason, now: datetime, **update: object) -> EndpointState:
     none = {"failures": 0, "opened": 0, "resume_at": None, "probe_until": None, "probes_passed": 0, "warned": 0}
     return _to(state, EndpointStatus.ACTIVE, reason, now, **none, **update)
 

@@ -10,7 +10,6 @@ from services.notifier.fanout import FanOut
 from services.notifier.lane import Lane
 from services.notifier.ports import Clock, Stores
 from services.notifier.tenure import Pacing, Tenure
-from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
 from shared.store.due import Lease
@@ -51,7 +50,6 @@ class Notifier:
                 lanes.add(lane)
                 lane.add_done_callback(lanes.discard)
             if not leases:
-                await self._observe_oldest()
                 await self._rest()
 
     async def _rest(self) -> None:
@@ -81,8 +79,3 @@ class Notifier:
         """It may have been made a moment ago."""
         await self.book.refresh(stop)
         return self.book.endpoints.get(subscription_id)
-
-    async def _observe_oldest(self) -> None:
-        with suppress(*StoreUnavailable):
-            next_at = await self.stores.due.next_at()
-            metrics.DELIVERY_OLDEST_SECONDS.set(max(0.0, self.clock().timestamp() - next_at) if next_at else 0.0)

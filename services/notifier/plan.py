@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from services.notifier.calendar import Period, age
 from shared.models.endpoint import Order
 from shared.models.story import AlertType, Revision, Status, Story
-from shared.models.subscription import Delivery, DeliveryStatus, Envelope
+from shared.models.subscription import Cause, Delivery, DeliveryStatus, Envelope
 
 # These must not wait for the quiet time between updates to pass.
 URGENT_TYPES = frozenset({AlertType.MERGED, AlertType.RETRACTED})
@@ -65,7 +65,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    reason: str
+    reason: Cause
 
 
 Plan = Send | Wait | Nothing
@@ -106,17 +106,17 @@ def plan(delivery: Delivery, story: Story, timing: Timing, now: datetime, situat
 
 def _nothing(
     delivery: Delivery, story: Story, news: Sequence[Revision], timing: Timing, now: datetime, situation: Situation
-) -> str | None:
+) -> Cause | None:
     """Why there is nothing to tell."""
     if story.merged_into:
-        return "merged"
+        return Cause.MERGED
     if not news:
-        return "up_to_date"
+        return Cause.UP_TO_DATE
     if situation.order is not None:
         return None
     if delivery.status is DeliveryStatus.GAVE_UP and delivery.tried_revision >= story.revision:
-        return "given_up"
-    return "too_old" if age(news[-1].at, now, situation.held) > timedelta(seconds=timing.max_age) else None
+        return Cause.GIVEN_UP
+    return Cause.TOO_OLD if age(news[-1].at, now, situation.held) > timedelta(seconds=timing.max_age) else None
 
 
 def _at_once(situation: Situation) -> bool:
@@ -127,7 +127,7 @@ def _at_once(situation: Situation) -> bool:
 def _first(story: Story, news: Sequence[Revision], timing: Timing, now: datetime, situation: Situation) -> Plan:
     """Who never got `created` is told of any revision as `created`, but not of what nobody stands by any more."""
     if story.status is Status.RETRACTED:
-        return Nothing("retracted")
+        return Nothing(Cause.RETRACTED)
     hold = None if _at_once(situation) else _after(story.revisions[0].at, timing.hold, now, "hold")
     return hold or _told(AlertType.CREATED, news)
 

@@ -1,22 +1,22 @@
 """Which subscription wants which story (pure)."""
 
 from shared.models.story import Story
-from shared.models.subscription import Subscription
+from shared.models.subscription import Cause, Subscription
 
 
-def refusal(subscription: Subscription, story: Story) -> str | None:
+def refusal(subscription: Subscription, story: Story) -> Cause | None:
     """Why this subscription does not want this story, or None when it does."""
     wrong = {
-        "disabled": not subscription.enabled,
-        "merged": story.merged_into is not None,
-        "topic": bool(subscription.topics) and story.topic not in subscription.topics,
-        "language": bool(subscription.languages) and not story.languages & {*subscription.languages},
-        "severity": story.severity.rank < subscription.min_severity.rank,
-        "event_type": bool(subscription.event_types) and story.event_type not in subscription.event_types,
-        "source": bool(subscription.sources) and not story.sources & {*subscription.sources},
-        "independent_sources": subscription.min_independent_sources > 1
+        Cause.DISABLED: not subscription.enabled,
+        Cause.MERGED: story.merged_into is not None,
+        Cause.TOPIC: bool(subscription.topics) and story.topic not in subscription.topics,
+        Cause.LANGUAGE: bool(subscription.languages) and not story.languages & {*subscription.languages},
+        Cause.SEVERITY: story.severity.rank < subscription.min_severity.rank,
+        Cause.EVENT_TYPE: bool(subscription.event_types) and story.event_type not in subscription.event_types,
+        Cause.SOURCE: bool(subscription.sources) and not story.sources & {*subscription.sources},
+        Cause.INDEPENDENT_SOURCES: subscription.min_independent_sources > 1
         and story.independent_sources < subscription.min_independent_sources,
-        "score": story.score < subscription.min_score,
-        "tier": story.tier not in subscription.tiers,
+        Cause.SCORE: story.score < subscription.min_score,
+        Cause.TIER: story.tier not in subscription.tiers,
     }
     return next((reason for reason, holds in wrong.items() if holds), None)

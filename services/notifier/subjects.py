@@ -7,6 +7,7 @@ from datetime import datetime
 from services.notifier.calendar import LATELY, Period, silences, silent_until
 from services.notifier.channels.base import ChannelSender, Payload
 from services.notifier.conclude import anew
+from services.notifier.latency import Way, way
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
 from services.notifier.render import (
     digest_payload,
@@ -21,7 +22,7 @@ from services.notifier.sample import sample_story
 from services.notifier.snapshot import Reader, articles_of
 from shared.models.endpoint import EndpointState, EndpointStatus, Order
 from shared.models.story import Story
-from shared.models.subscription import Delivery, DeliveryStatus, Envelope, MessageType, Subscription
+from shared.models.subscription import Cause, Delivery, DeliveryStatus, Envelope, MessageType, Subscription
 from shared.models.topic import Severity
 
 DIGEST = "digest"
@@ -32,11 +33,13 @@ HANDSHAKE = "test:handshake"
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A message to be sent. `newest`: the subject's revision now. `carries`: the stories of a digest."""
+    """A message to be sent. `newest`: the subject's revision now. `carries`: the stories of a digest. `way`: how the
+    story's revision came here, if that is to be measured: nobody has asked for the message."""
 
     delivery: Delivery
     newest: int
     carries: tuple[str, ...] = ()
+    way: Way | None = None
 
     @property
     def subject(self) -> str:
@@ -84,7 +87,7 @@ class Desk:
     ) -> Prepared:
         """`known`: the subscription was told of a story that this one has taken over."""
         if story is None:
-            return Later(None, "no_such_story")
+            return Later(None, Cause.NO_SUCH_STORY)
         delivery = anew(delivery, self.state.released_at)
         if reason := self._unwanted(delivery, story):
             return Later(None, reason)
@@ -93,12 +96,18 @@ class Desk:
         if isinstance(step, Wait | Nothing):
             return _later(step)
         if isinstance(step, Again):
-            return Ready(delivery, story.revision)
+            return self._ready(delivery, story, order)
         # Whoever asks for what he was sent gets other bytes, and so another id.
         again = delivery.again + (order is not None and delivery.tried_revision >= story.revision)
         delivery = delivery.model_copy(update={"again": again})
         payload = story_payload(story, delivery, step, now, self.reader)
-        return Ready(self._frozen(delivery, story.revision, payload, [story]), story.revision)
+        return self._ready(self._frozen(delivery, story.revision, payload, [story]), story, order)
+
+    @staticmethod
+    def _ready(delivery: Delivery, story: Story, order: Order | None) -> Ready:
+        measured = order is None and delivery.envelope is not None and not delivery.again
+        told = way(story, delivery.envelope.revision) if measured and delivery.envelope else None
+        return Ready(delivery, story.revision, way=told)
 
     def digest(
         self,
@@ -116,7 +125,7 @@ class Desk:
             return {DIGEST: Ready(delivery, delivery.envelope.revision, tuple(stories))}
         parts, later = self._parts(delivery, stories, orders, now)
         if not parts:
-            return {DIGEST: Later(None, "up_to_date"), **later}
+            return {DIGEST: Later(None, Cause.UP_TO_DATE), **later}
         payload, many = digest_payload(delivery, parts, now, self.reader)
         told, left = [story for story, _, _ in parts[:many]], [story.id for story, _, _ in parts[many:]]
         # A number that was given up may have arrived all the same.
@@ -128,7 +137,7 @@ class Desk:
         """`webhook.test`, in form the same as a story's message. A handshake is begun anew until it has succeeded."""
         if delivery.sent_revision or delivery.status is DeliveryStatus.GAVE_UP:
             if delivery.subject != HANDSHAKE or self.state.status is not EndpointStatus.PENDING:
-                return Later(None, "up_to_date")
+                return Later(None, Cause.UP_TO_DATE)
             delivery = delivery.model_copy(update={"again": delivery.again + 1})
         if delivery.envelope:
             return Ready(delivery, 1)
@@ -141,9 +150,9 @@ class Desk:
         if delivery.envelope:
             return self._wait(delivery, now) or Ready(delivery, other.notice)
         if other.notice_type is None or delivery.sent_revision >= other.notice:
-            return Later(None, "up_to_date")
+            return Later(None, Cause.UP_TO_DATE)
         if delivery.status is DeliveryStatus.GAVE_UP and delivery.tried_revision >= other.notice:
-            return Later(None, "given_up")
+            return Later(None, Cause.GIVEN_UP)
         if until := self._quiet(now):
             return Later(until, "quiet_hours")
         name = delivery.subject.removeprefix(ENDPOINT)
@@ -172,14 +181,14 @@ class Desk:
         self, delivery: Delivery, story: Story | None, order: Order | None, held: tuple[Period, ...], now: datetime
     ) -> Send | Later:
         if story is None:
-            return Later(None, "no_such_story")
+            return Later(None, Cause.NO_SUCH_STORY)
         if reason := self._unwanted(delivery, story):
             return Later(None, reason)
         timing = Timing(hold=0, update_interval=0, max_age=self.timing.max_age)
         step = plan(delivery, story, timing, now, Situation(False, self._quiet(now, story.severity), held, order))
         return step if isinstance(step, Send) else _later(step)
 
-    def _unwanted(self, delivery: Delivery, story: Story) -> str | None:
+    def _unwanted(self, delivery: Delivery, story: Story) -> Cause | None:
         """Who was told of a story is told the rest of it."""
         return None if delivery.sent_revision or delivery.envelope else refusal(self.subscription, story)
 

@@ -17,7 +17,7 @@ from services.notifier.ports import Clock, Stores
 from services.notifier.subjects import Desk
 from shared import metrics
 from shared.logs import get_logger
-from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order
+from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order, Reason
 from shared.store.alerts import notice_command
 from shared.store.due import Command, Lease
 from shared.store.endpoints import ITSELF
@@ -79,7 +79,6 @@ class Tenure:
         await self.heed()
 
     async def end(self, next_at: float | None) -> None:
-        _observe(self.id, self.state)
         await self.stores.due.commit(self.lease, next_at=next_at)
 
     # What people have asked for.
@@ -90,7 +89,7 @@ class Tenure:
         order, now = self.orders.get(ITSELF), self.clock()
         if order is None:
             return False
-        by_hand = machine.disabled(self.state, "by_hand", now)
+        by_hand = machine.disabled(self.state, Reason.BY_HAND, now)
         state = by_hand if order is Order.DISABLE else machine.enabled(self.state, now)
         await self.change(state, self.obeyed([ITSELF]))
         return True
@@ -125,7 +124,6 @@ class Tenure:
 
 def _tell(subscription_id: str, state: EndpointState) -> None:
     metrics.ENDPOINT_TRANSITIONS.labels(state=state.status.value, reason=state.reason).inc()
-    _observe(subscription_id, state)
     (log.info if state.status is EndpointStatus.ACTIVE else log.warning)(
         f"endpoint.{state.status.value}",
         subscription=subscription_id,
@@ -134,8 +132,3 @@ def _tell(subscription_id: str, state: EndpointState) -> None:
         detail=state.last_detail,
         resume_at=state.resume_at.isoformat() if state.resume_at else None,
     )
-
-
-def _observe(subscription_id: str, state: EndpointState) -> None:
-    for status in EndpointStatus:
-        metrics.ENDPOINT_STATE.labels(subscription=subscription_id, state=status.value).set(status is state.status)

@@ -15,6 +15,7 @@ from services.notifier.notifier import Notifier
 from services.notifier.plan import Timing
 from services.notifier.ports import Clock, HttpPoster, Stores
 from services.notifier.tenure import Pacing
+from shared import metrics
 from shared.http import GuardedClient
 from shared.http import Limits as HttpLimits
 from shared.runtime.status import StatusServer
@@ -36,8 +37,12 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Notifier]:
     """A notifier for the configured subscriptions."""
     redis = connect(redis_url)
     async with redis, guarded_client(settings) as http:
-        with StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)):
-            yield notifier(settings, redis, senders(settings, http))
+        made = notifier(settings, redis, senders(settings, http))
+        exposed = metrics.Exposed(metrics.Service.NOTIFIER)
+        with StatusServer(
+            settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url), made.book.complaint
+        ):
+            yield made
 
 
 def notifier(

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.poller.page import PageOutcome, Then
+from services.poller.page import Then
 from shared.models.entry import Entry
-from shared.models.page import PageState
+from shared.models.page import PageOutcome, PageState
 
 # Where an article stands, whether we may have it or not.
 _STANDS = frozenset({PageOutcome.READ, PageOutcome.SHORT, PageOutcome.PAYWALL, PageOutcome.WITHHELD})

@@ -9,12 +9,12 @@ from statistics import median
 
 from services.poller import health
 from services.poller.identity import Identity, SeenWindow, entry_id, identify
-from services.poller.outcome import Fetched, Outcome
+from services.poller.outcome import Fetched
 from services.poller.parse import Document, Item
 from services.poller.schedule import Habits, Next, Pace, Setback, next_regular, next_try
 from services.poller.websub import offered, slowed
 from shared.models.entry import Entry
-from shared.models.feed import Feed, FeedState, PollRecord
+from shared.models.feed import Feed, FeedState, Outcome, PollRecord
 from shared.models.websub import PushSubscription
 
 RHYTHM_OF = 20

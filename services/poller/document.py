@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from re import compile as pattern
 from urllib.parse import urljoin, urlsplit
 
 from services.poller.plain import plain
+from shared.models.feed import ParsePath
 
 MAX_TITLE = 500
 MAX_SUMMARY = 2000
@@ -18,14 +18,6 @@ _LANGUAGE = pattern(r"[a-z]{2,3}(?:-[a-z0-9]{1,8})*")
 _ADDRESS = pattern(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?/[!-~]*")
 _PERIODS = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0, "yearly": 31536000.0}
 _WEB = ("http://", "https://")
-
-
-class ParsePath(StrEnum):
-    """Which rung of the ladder read the document."""
-
-    FAST = "fast"
-    MENDED = "mended"
-    LENIENT = "lenient"
 
 
 class NotAFeed(ValueError):

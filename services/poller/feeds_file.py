@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from shared.config.feeds import load_feeds
 from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
-from shared.models.feed import Feed, FeedHealth
+from shared.metrics.labels import ConfigFile
 from shared.runtime.pausing import pause
 from shared.store.feeds import FeedStore
-from shared.store.patience import StoreUnavailable, patiently
+from shared.store.patience import patiently
 
 LOOK_EVERY_SECONDS = 2.0
 # All feeds of a new installation are due at once; their first polls are spread over this.
@@ -30,7 +29,7 @@ class FeedsFile:
     store: FeedStore
     interval_seconds: float
     look_every_seconds: float = LOOK_EVERY_SECONDS
-    feeds: tuple[Feed, ...] = ()
+    _complaint: str | None = "feeds: not yet read"
     _watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,30 +37,28 @@ class FeedsFile:
 
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
-        self.feeds = feeds = load_feeds(self.path)
+        feeds = load_feeds(self.path)
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
         changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
         if changed:
             added, removed = changed
+            self._complaint = None
+            metrics.config_read(ConfigFile.FEEDS, good=True)
             log.info("feeds.configured", feeds=len(feeds), added=added, removed=removed)
+
+    def complaint(self) -> str | None:
+        """What is wrong with them, in a few words."""
+        return self._complaint
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the file until `stop`."""
         while not stop.is_set():
             await pause(stop, self.look_every_seconds)
-            await self._count_states()
             if not self._watch.changed():
                 continue
             try:
                 await self.configure(stop)
             except ConfigError as error:
+                self._complaint = "feeds: refused, and those before are in force"
+                metrics.config_read(ConfigFile.FEEDS, good=False)
                 log.error("feeds.refused", problems=list(error.problems), in_force="the feeds before this change")
-
-    async def _count_states(self) -> None:
-        with suppress(*StoreUnavailable):
-            counts = await self.store.unwell()
-            disabled = sum(not feed.enabled for feed in self.feeds)
-            counts[FeedHealth.DISABLED] += disabled
-            counts[FeedHealth.HEALTHY] = len(self.feeds) - counts.total()
-            for health in FeedHealth:
-                metrics.FEEDS.labels(state=health.value).set(counts[health])

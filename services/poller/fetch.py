@@ -5,11 +5,11 @@ from datetime import datetime
 from email.message import Message
 
 from services.poller.conclude import wants_whole
-from services.poller.outcome import Fetched, Outcome, Redirect, failure_of
+from services.poller.outcome import Fetched, Redirect, failure_of
 from services.poller.ports import HttpClient
 from shared.errors import FetchError
 from shared.http.headers import freshness_seconds, retry_after_seconds
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedState, Outcome
 from shared.store.websub import Push
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"

@@ -13,7 +13,6 @@ from services.poller.dates import moment
 from services.poller.document import (
     Document,
     Item,
-    ParsePath,
     address_in,
     address_of,
     guid_of,
@@ -22,6 +21,7 @@ from services.poller.document import (
     title_of,
     ttl_of,
 )
+from shared.models.feed import ParsePath
 
 Element = etree._Element  # noqa: SLF001  lxml's documented type has no other name
 

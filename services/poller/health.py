@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.poller.outcome import Fetched, Outcome
-from shared.models.feed import FeedHealth, FeedState
+from services.poller.outcome import Fetched
+from shared.models.feed import FeedHealth, FeedState, Outcome
 
 # One failure is weather. From the second in a row on a person should know.
 FAILING_AFTER = 2

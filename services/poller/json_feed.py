@@ -8,7 +8,6 @@ from services.poller.document import (
     Document,
     Item,
     NotAFeed,
-    ParsePath,
     address_in,
     address_of,
     guid_of,
@@ -16,6 +15,7 @@ from services.poller.document import (
     summary_of,
     title_of,
 )
+from shared.models.feed import ParsePath
 
 Json = Mapping[str, object]
 

@@ -11,7 +11,6 @@ from services.poller.document import (
     Document,
     Item,
     NotAFeed,
-    ParsePath,
     address_in,
     address_of,
     guid_of,
@@ -20,6 +19,7 @@ from services.poller.document import (
     title_of,
     ttl_of,
 )
+from shared.models.feed import ParsePath
 
 
 def read_leniently(body: bytes, base_url: str) -> Document:

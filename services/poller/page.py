@@ -12,71 +12,14 @@ In the same steps a page that was read is looked at again: `services.poller.chec
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from protego import Protego
 
 from services.poller.extract import Extract, weight, withholds
 from shared.models.entry import Entry
-from shared.models.page import PageState
+from shared.models.page import PageOutcome, PageState
 
-
-class PageOutcome(StrEnum):
-    """How reading or checking a page ended: each ends in exactly one, and that is its metric's label."""
-
-    READ = "read"
-    READ_BEFORE = "read_before"
-    UNCHANGED = "unchanged"  # a check found what was read before
-    CHANGED = "changed"  # a check found another text
-    EXPIRED = "expired"  # the entry is no longer kept
-    FRONT_PAGE = "front_page"  # the address, or where it leads, is a site's front page
-    DISALLOWED = "disallowed"  # by robots.txt
-    ROBOTS_UNREACHABLE = "robots_unreachable"
-    PAYWALL = "paywall"  # the page says that it is not free
-    WITHHELD = "withheld"  # noarchive, nosnippet
-    SHORT = "short"  # nothing to speak of beyond what the feed said
-    NOT_HTML = "not_html"
-    NOT_FOUND = "not_found"
-    GONE = "gone"  # 410, or 404 at two checks in a row
-    REFUSED = "refused"  # 401, 402, 403, 451
-    THROTTLED = "throttled"  # 429
-    CLIENT_ERROR = "client_error"
-    SERVER_ERROR = "server_error"
-    ADDRESS_DENIED = "address_denied"
-    BAD_URL = "bad_url"
-    DNS_ERROR = "dns_error"
-    CONNECT_ERROR = "connect_error"
-    TLS_ERROR = "tls_error"
-    TIMEOUT = "timeout"
-    TOO_LARGE = "too_large"
-    BAD_ENCODING = "bad_encoding"
-    TOO_MANY_REDIRECTS = "too_many_redirects"
-    PROTOCOL_ERROR = "protocol_error"
-    PARSE_ERROR = "parse_error"
-    PARSE_TIMEOUT = "parse_timeout"
-    LEASE_EXPIRED = "lease_expired"  # pollers died or hung with this page in hand
-
-    @property
-    def passing(self) -> bool:
-        """Whether another try may end better."""
-        return self in _WEATHER
-
-
-_WEATHER = frozenset(
-    {
-        PageOutcome.ROBOTS_UNREACHABLE,
-        PageOutcome.NOT_FOUND,  # some feeds are faster than their site
-        PageOutcome.THROTTLED,
-        PageOutcome.SERVER_ERROR,
-        PageOutcome.DNS_ERROR,
-        PageOutcome.CONNECT_ERROR,
-        PageOutcome.TLS_ERROR,
-        PageOutcome.TIMEOUT,
-        PageOutcome.BAD_ENCODING,
-        PageOutcome.PROTOCOL_ERROR,
-    }
-)
 _BY_STATUS = {
     401: PageOutcome.REFUSED,
     402: PageOutcome.REFUSED,

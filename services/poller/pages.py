@@ -16,7 +16,6 @@ from services.poller.checks import conditions, followed, validators
 from services.poller.fetch import charset_of
 from services.poller.page import (
     Ask,
-    PageOutcome,
     Then,
     address,
     ended,
@@ -37,6 +36,7 @@ from shared.http import Limits, Response
 from shared.http.headers import retry_after_seconds
 from shared.http.urls import checked_url, redirect_target
 from shared.logs import get_logger
+from shared.models.page import PageOutcome
 from shared.runtime.pausing import pause
 from shared.store.due import Command, Lease
 from shared.store.hosts import Turn, host_of

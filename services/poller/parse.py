@@ -10,14 +10,15 @@ from dataclasses import replace
 from lxml import etree
 
 from services.poller.charset import as_utf8
-from services.poller.document import MAX_SUMMARY, MAX_TITLE, Document, Item, NotAFeed, ParsePath
+from services.poller.document import MAX_SUMMARY, MAX_TITLE, Document, Item, NotAFeed
 from services.poller.formats import Element, read_tree
 from services.poller.json_feed import read_json
 from services.poller.lenient import read_leniently
 from services.poller.mend import mended
 from services.poller.plain import plain
+from shared.models.feed import ParsePath
 
-__all__ = ["MAX_SUMMARY", "MAX_TITLE", "Document", "Item", "NotAFeed", "ParsePath", "parse", "plain"]
+__all__ = ["MAX_SUMMARY", "MAX_TITLE", "Document", "Item", "NotAFeed", "parse", "plain"]
 
 # feedparser takes 25 µs a tag, and keeps open tags as a list of lists: more of them would end at the deadline anyway.
 MAX_FORGIVEN_BYTES = 5 * 1024 * 1024

@@ -22,7 +22,7 @@ from services.poller.conclude import (
 from services.poller.fetch import fetch, pushed
 from services.poller.health import EXPIRIES_BORNE
 from services.poller.identity import SeenWindow
-from services.poller.outcome import Fetched, Outcome
+from services.poller.outcome import Fetched
 from services.poller.parse import Document, NotAFeed
 from services.poller.ports import DueFeeds, Entries, Feeds, Hosts, HttpClient, Parser, Pushes, Queue
 from services.poller.schedule import RETRY_AFTER_CAP_SECONDS, Pace
@@ -30,7 +30,8 @@ from services.poller.storm import Storm
 from shared import metrics
 from shared.errors import LeaseLost
 from shared.logs import get_logger
-from shared.models.feed import Feed
+from shared.models.entry import EntryResult
+from shared.models.feed import Feed, Outcome
 from shared.store.due import Lease
 from shared.store.feeds import StoredFeed
 from shared.store.hosts import Turn, host_of
@@ -248,10 +249,9 @@ class Poller:
     @staticmethod
     def _report(feed: Feed, conclusion: Conclusion, seconds: float) -> None:
         metrics.FEED_POLLS.labels(outcome=conclusion.outcome.value).inc()
-        metrics.ENTRIES.labels(result="new").inc(len(conclusion.entries))
-        metrics.ENTRIES.labels(result="seeded" if conclusion.outcome is Outcome.SEEDED else "passed").inc(
-            conclusion.passed
-        )
+        metrics.ENTRIES.labels(result=EntryResult.NEW).inc(len(conclusion.entries))
+        seeded = conclusion.outcome is Outcome.SEEDED
+        metrics.ENTRIES.labels(result=EntryResult.SEEDED if seeded else EntryResult.PASSED).inc(conclusion.passed)
         if conclusion.outcome is Outcome.IDENTITY_BREAK:
             log.warning("feed.identity_break", feed=feed.name, marked_as_seen=conclusion.passed)
         log.info(

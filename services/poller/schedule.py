@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.poller.outcome import Outcome
+from shared.models.feed import Outcome
 
 DAY_SECONDS = 86400.0
 # A temporary DNS failure says little about the feed, a wrong address everything.

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from services.poller.outcome import Outcome
+from shared.models.feed import Outcome
 
 WINDOW_SECONDS = 60.0
 # Of so few polls half can fail by chance.

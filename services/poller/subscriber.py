@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from functools import partial
 
 from services.poller.ports import DueHubs, HubClient, HubSubscriptions
-from services.poller.websub import Action, Callback, Intent, first_ask, form, https_first, intent, next_ask, told
+from services.poller.websub import (
+    Action,
+    Callback,
+    Intent,
+    counted,
+    first_ask,
+    form,
+    https_first,
+    intent,
+    next_ask,
+    told,
+)
 from shared import metrics
 from shared.errors import FetchError, LeaseLost
 from shared.http import Limits, Response
@@ -94,7 +105,7 @@ class Subscriber:
         outcome, retry_after = await self._send(request)
         after = told(request, outcome, retry_after, _now(), _draw())
         await self.due.commit(lease, next_at=after.retry_at.timestamp(), commands=save(after))
-        metrics.WEBSUB_REQUESTS.labels(reason=request.reason, outcome=outcome).inc()
+        metrics.WEBSUB_REQUESTS.labels(reason=request.reason, outcome=counted(outcome)).inc()
         log.info("websub.asked", feed_id=request.feed_id, hub=request.offer.hub, reason=request.reason, outcome=outcome)
 
     async def _send(self, request: PushRequest) -> tuple[str, float | None]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from shared.models.websub import PushGrant, PushOffer, PushRequest, PushState, PushSubscription
+from shared.models.websub import AskOutcome, PushGrant, PushOffer, PushRequest, PushState, PushSubscription
 
 LEASE_SECONDS = 864_000  # ten days: what the Recommendation (8.2) calls a good default
 RENEW_AFTER = 0.8  # of the lease: leaves two of ten days for a hub that is down
@@ -120,6 +120,14 @@ def retry_gap(tries: int, retry_after: float | None, draw: float) -> timedelta:
     """How long to wait for the hub after `tries` asks in a row. `draw`: uniform in [0, 1)."""
     gap = min(LONGEST_GAP_SECONDS, FIRST_GAP_SECONDS * 2 ** min(tries - 1, 20)) * (1 + 0.25 * draw)
     return timedelta(seconds=gap if retry_after is None else max(gap, min(retry_after, LONGEST_GAP_SECONDS)))
+
+
+def counted(outcome: str) -> AskOutcome:
+    """How asking ended, with all statuses of a class under one name."""
+    if outcome.startswith("http_"):
+        classes = {"5": AskOutcome.SERVER_ERROR, "3": AskOutcome.REDIRECT}
+        return classes.get(outcome.removeprefix("http_")[:1], AskOutcome.CLIENT_ERROR)
+    return AskOutcome(outcome)
 
 
 def form(request: PushRequest, callback_url: str) -> bytes:

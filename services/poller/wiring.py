@@ -13,6 +13,7 @@ from services.poller.parsing import ParsingPool
 from services.poller.poller import Pacing, Poller
 from services.poller.schedule import Pace
 from services.poller.subscriber import Subscriber
+from shared import metrics
 from shared.http import GuardedClient
 from shared.http import Limits as HttpLimits
 from shared.queue import JobQueue
@@ -64,7 +65,11 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
         guarded_client(settings) as http,
         ParsingPool(settings.parse_processes, settings.parse_seconds) as parser,
     ):
-        with StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)):
+        feeds_file = FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds)
+        exposed = metrics.Exposed(metrics.Service.POLLER)
+        with StatusServer(
+            settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url), feeds_file.complaint
+        ):
             poller = Poller(
                 http=http,
                 parser=parser,
@@ -88,7 +93,7 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
             )
             yield Parts(
                 poller,
-                FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds),
+                feeds_file,
                 Subscriber(http, DueSet(redis, DUE_WEBSUB), pushes, callback_url) if pushes and callback_url else None,
                 pages if settings.full_text else None,
             )

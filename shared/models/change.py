@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.models.story import Alert, Story
+from shared.models.story import Alert, Story, StoryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Change:
 
     `marks`: by what it is found from now on, too. `rung`: the figures that it has told. `lost`: terms, and sets of
     them, by which it is found no more; `untold`: figures that another tells now. `moved`: entries that it has taken
-    over. `also`: what changes with it. `wants_text`: the entry's page is to be read.
+    over. `also`: what changes with it. `wants_text`: the entry's page is to be read. `decision`: under which it is
+    counted, if an entry makes it.
     """
 
     story: Story
@@ -58,6 +59,7 @@ class Change:
     moved: tuple[str, ...] = ()
     also: "tuple[Change, ...]" = ()
     wants_text: bool = False
+    decision: StoryDecision | None = None
 
     @property
     def rings(self) -> Alert | None:

@@ -18,6 +18,20 @@ class EndpointStatus(StrEnum):
     DISABLED = "disabled"  # by the receiver, by a person, or for failing for days; everything is kept
 
 
+class Reason(StrEnum):
+    """Of transitions: their metric's label."""
+
+    HANDSHAKE = "handshake"
+    FAILED = "failed"
+    FAILURES_IN_A_ROW = "failures_in_a_row"
+    NO_SUCCESS = "no_success"
+    RECOVERED = "recovered"
+    ENABLED = "enabled"  # by a person
+    BY_HAND = "by_hand"
+    GONE = "gone"  # nobody is there any more
+    DISABLED_BY_RECEIVER = "disabled_by_receiver"  # it said so in a header of its answer
+
+
 class EndpointState(Model):
     """`reason` is the label of the last transition. Before `throttled_until` and `resume_at` only tests are sent.
 

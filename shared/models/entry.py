@@ -1,8 +1,17 @@
 """One item of a feed, normalised."""
 
+from enum import StrEnum
 from hashlib import sha256
 
 from shared.models.base import Model, UtcDatetime
+
+
+class EntryResult(StrEnum):
+    """What became of an item that a poll found: its metric's label."""
+
+    NEW = "new"
+    SEEDED = "seeded"  # known from the feed's first poll on, and not told
+    PASSED = "passed"  # marked as seen, and not told
 
 
 class Entry(Model):

@@ -110,6 +110,63 @@ class FeedState(Model):
     next_due_reason: str | None = None
 
 
+class Outcome(StrEnum):
+    """How a poll ended: each poll ends in exactly one, and that is its metric's label."""
+
+    NEW = "new"
+    NOTHING_NEW = "nothing_new"
+    UNCHANGED = "unchanged"  # 304
+    SAME_BODY = "same_body"  # 200 with the bytes we know
+    SEEDED = "seeded"  # the first successful poll
+    IDENTITY_BREAK = "identity_break"  # nearly all is new at once, with old dates: marked as seen, not told
+    NOT_FOUND = "not_found"
+    GONE = "gone"
+    REFUSED = "refused"  # 401, 403, 451
+    THROTTLED = "throttled"  # 429
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    ADDRESS_DENIED = "address_denied"
+    BAD_URL = "bad_url"
+    DNS_ERROR = "dns_error"
+    CONNECT_ERROR = "connect_error"
+    TLS_ERROR = "tls_error"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    BAD_ENCODING = "bad_encoding"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    PROTOCOL_ERROR = "protocol_error"
+    NOT_A_FEED = "not_a_feed"
+    PARSE_ERROR = "parse_error"
+    PARSE_TIMEOUT = "parse_timeout"
+    LEASE_EXPIRED = "lease_expired"  # an earlier poller died or hung with this feed in hand
+    LEASE_LOST = "lease_lost"  # this poll took longer than its lease: its result was thrown away
+    INTERNAL_ERROR = "internal_error"
+
+    @property
+    def succeeded(self) -> bool:
+        return self in _SUCCESSES
+
+
+_SUCCESSES = frozenset(
+    {
+        Outcome.NEW,
+        Outcome.NOTHING_NEW,
+        Outcome.UNCHANGED,
+        Outcome.SAME_BODY,
+        Outcome.SEEDED,
+        Outcome.IDENTITY_BREAK,
+    }
+)
+
+
+class ParsePath(StrEnum):
+    """Which rung of the ladder read the document."""
+
+    FAST = "fast"
+    MENDED = "mended"
+    LENIENT = "lenient"
+
+
 class PollRecord(Model):
     """One line of a feed's history. It can be read from a `row`, too."""
 

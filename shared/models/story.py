@@ -34,6 +34,21 @@ class Decision(StrEnum):
         return self in (Decision.RELATED, Decision.NEW)
 
 
+class StoryDecision(StrEnum):
+    """What became of a relevant entry: its metric's label. The first are those of `Decision`."""
+
+    EXACT = "exact"
+    COPY = "copy"
+    SAME_STORY = "same_story"
+    RELATED = "related"
+    NEW = "new"
+    MOVED = "moved"
+    UNLISTED = "unlisted"  # one derived article too many to be listed
+    READ_AGAIN = "read_again"  # with the text of its page
+    WITHDRAWN = "withdrawn"  # its publisher no longer stands by it
+    ASSIGNED_BEFORE = "assigned_before"  # the batch was repeated
+
+
 class Relation(StrEnum):
     """Whose word an article is: a derived one adds no source."""
 
@@ -171,14 +186,59 @@ class AlertType(StrEnum):
     RETRACTED = "retracted"
 
 
+class Reason(StrEnum):
+    """Why a story rang, or did not: the label under which the decision is counted."""
+
+    NEW_STORY = "new_story"
+    CORRECTED = "corrected"
+    FIGURE_CHANGED = "figure_changed"
+    DENIED = "denied"
+    CONFIRMED = "confirmed"
+    NEW_FIGURE = "new_figure"
+    NEW_EVENT_TYPE = "new_event_type"
+    NEW_PLACE = "new_place"
+    NEW_VOICE = "new_voice"
+    SEVERITY_RAISED = "severity_raised"
+    WITHDRAWN = "withdrawn"
+    RETRACTED = "retracted"
+    MERGED = "merged"
+    SPLIT = "split"
+    STALE = "stale"
+    COMPLETING = "completing"
+    EXACT = "exact"
+    COPY = "copy"
+    RELATED = "related"
+    NOTHING_NEW = "nothing_new"
+
+
+# Of those that do not ring.
+SILENT = frozenset({Reason.STALE, Reason.COMPLETING, Reason.EXACT, Reason.COPY, Reason.RELATED, Reason.NOTHING_NEW})
+
+
+class Stage(StrEnum):
+    """The parts of an alert's way: its metric's label."""
+
+    LISTING = "listing"  # published → the poll that found it
+    QUEUE = "queue"  # that poll → a classifier took it up
+    CLASSIFY = "classify"  # taken up → the revision was written
+    DELIVERY = "delivery"  # written → a subscription acknowledged it
+    TOTAL = "total"  # that poll → acknowledged
+
+
 class Revision(Model):
-    """One change of a story that matters."""
+    """One change of a story that matters.
+
+    `entry_id`: the entry that made it. `taken_at`: when a classifier took that up as a poll had found it; None if it
+    came another way, as when its page was read.
+    """
 
     number: int
     type: AlertType
     reason: Annotated[str, Field(description="the label: new_story, figure_changed, …")]
     detail: Annotated[str, Field(description="the same in words: casualties 3,000 → 4,000")]
     at: UtcDatetime
+    entry_id: str | None = None
+    taken_at: UtcDatetime | None = None
 
 
 class Story(Model):

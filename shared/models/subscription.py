@@ -202,6 +202,56 @@ class DeliveryStatus(StrEnum):
     GAVE_UP = "gave_up"
 
 
+class DeliveryOutcome(StrEnum):
+    """How an attempt ended: each ends in exactly one, and that is its metric's label."""
+
+    DELIVERED = "delivered"
+    DISABLED_BY_RECEIVER = "disabled_by_receiver"
+    ABORTED = "aborted"  # the receiver never wants this message
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    THROTTLED = "throttled"
+    REDIRECT = "redirect"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    ADDRESS_DENIED = "address_denied"
+    BAD_URL = "bad_url"
+    DNS_ERROR = "dns_error"
+    CONNECT_ERROR = "connect_error"
+    CONNECTION_LOST = "connection_lost"
+    TLS_ERROR = "tls_error"
+    TIMEOUT = "timeout"
+    BAD_ENCODING = "bad_encoding"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    PROTOCOL_ERROR = "protocol_error"
+    NOT_LET_IN = "not_let_in"  # mail: our own way in is wrong
+    REFUSED = "refused"  # mail: for good
+    DEFERRED = "deferred"  # mail: for now
+    NOT_DELIVERED = "not_delivered"  # Apprise says no more
+    BUSY = "busy"  # Apprise: earlier attempts still hang
+    FILE_ERROR = "file_error"
+
+
+class Cause(StrEnum):
+    """Why a subscription is not told of a story: its metric's label. The first are the subscription's own wishes."""
+
+    DISABLED = "disabled"
+    TOPIC = "topic"
+    LANGUAGE = "language"
+    SEVERITY = "severity"
+    EVENT_TYPE = "event_type"
+    SOURCE = "source"
+    INDEPENDENT_SOURCES = "independent_sources"
+    SCORE = "score"
+    TIER = "tier"
+    MERGED = "merged"
+    RETRACTED = "retracted"
+    UP_TO_DATE = "up_to_date"
+    GIVEN_UP = "given_up"
+    TOO_OLD = "too_old"
+    NO_SUCH_STORY = "no_such_story"
+
+
 class Envelope(Model):
     """A message frozen before its first attempt, so that every retry is the same bytes under the same id.
 

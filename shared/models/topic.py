@@ -49,6 +49,22 @@ class Notice(StrEnum):
     RETRACTION = "retraction"
 
 
+class Verdict(StrEnum):
+    """Why an entry is relevant for a topic, or is not: its metric's label. The last three were weighed."""
+
+    NO_ACTOR = "no_actor"
+    NO_NOUN_NEAR_ACTOR = "no_noun_near_actor"
+    ACTOR_NOT_IN_LEAD = "actor_not_in_lead"
+    NO_EVENT = "no_event"
+    NO_PLACE = "no_place"
+    NEGATIVE_CONTEXT = "negative_context"
+    BELOW_THRESHOLD = "below_threshold"
+    MATCHED = "matched"
+
+
+WEIGHED = frozenset({Verdict.NEGATIVE_CONTEXT, Verdict.BELOW_THRESHOLD, Verdict.MATCHED})
+
+
 class Evidence(Model):
     """A hit in the original text. `start` and `end` are code points into `Entry.whole`."""
 

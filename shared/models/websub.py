@@ -20,6 +20,61 @@ class PushState(StrEnum):
     EXPIRED = "expired"  # the lease ran out before it could be renewed
 
 
+class AskReason(StrEnum):
+    """Why a hub is asked: its metric's label."""
+
+    NEW = "new"
+    MOVED = "moved"
+    RENEWAL = "renewal"
+    UNVERIFIED = "unverified"
+    EXPIRED = "expired"
+    DENIED = "denied"
+
+
+class AskOutcome(StrEnum):
+    """How asking a hub ended: its metric's label."""
+
+    ACCEPTED = "accepted"
+    REDIRECT = "redirect"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    ADDRESS_DENIED = "address_denied"
+    BAD_URL = "bad_url"
+    DNS_ERROR = "dns_error"
+    CONNECT_ERROR = "connect_error"
+    TLS_ERROR = "tls_error"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    BAD_ENCODING = "bad_encoding"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    PROTOCOL_ERROR = "protocol_error"
+
+
+class HubAnswer(StrEnum):
+    """What we made of what a hub said at a callback: its metric's label."""
+
+    CONFIRMED = "confirmed"
+    DENIED = "denied"
+    UNKNOWN = "unknown"  # nobody asked for this callback
+    OTHER_TOPIC = "other_topic"
+    OTHER_MODE = "other_mode"
+    NOT_ASKED = "not_asked"
+    BAD_CHALLENGE = "bad_challenge"
+
+
+class PushResult(StrEnum):
+    """What became of a push: its metric's label."""
+
+    ACCEPTED = "accepted"
+    TOO_MANY = "too_many"
+    UNKNOWN = "unknown"
+    BROKEN_OFF = "broken_off"
+    TOO_LARGE = "too_large"
+    NO_SIGNATURE = "no_signature"
+    UNKNOWN_ALGORITHM = "unknown_algorithm"
+    WRONG_SIGNATURE = "wrong_signature"
+
+
 class PushOffer(Model):
     """Where a feed says it can be subscribed to: at `hub`, under the name `topic`."""
 

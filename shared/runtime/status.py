@@ -1,22 +1,23 @@
 """What every process serves beside its work: /metrics, /healthz (alive), /readyz (able to work)."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from shared.errors import ConfigError
-from shared.metrics import exposition
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Ready = Callable[[], str | None]
+# What keeps the process from working as it should, or None.
+Complaint = Callable[[], str | None]
+Exposition = Callable[[], bytes]
 
 
 class StatusServer:
     """A context manager: a small HTTP server in a thread of its own, so that it answers while the process is busy."""
 
-    def __init__(self, host: str, port: int, ready: Ready) -> None:
+    def __init__(self, host: str, port: int, exposition: Exposition, *complaints: Complaint) -> None:
         try:
-            self._server = _Server((host, port), ready)
+            self._server = _Server((host, port), exposition, complaints)
         except OSError as error:
             raise ConfigError(
                 f"TOCSIN_METRICS_PORT: cannot listen on {host}:{port}: {error.strerror}; allowed: a free one, 0 for any"
@@ -36,9 +37,12 @@ class StatusServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], ready: Ready) -> None:
+    def __init__(self, address: tuple[str, int], exposition: Exposition, complaints: Sequence[Complaint]) -> None:
         super().__init__(address, _Handler)
-        self.ready = ready
+        self.exposition, self.complaints = exposition, complaints
+
+    def complaint(self) -> str:
+        return "; ".join(told for complaint in self.complaints if (told := complaint()))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -47,12 +51,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._answer(200, exposition(), EXPOSITION_TYPE)
+            self._answer(200, self.server.exposition(), EXPOSITION_TYPE)
         elif path == "/healthz":
             self._answer(200, b"alive\n", "text/plain")
         elif path == "/readyz":
-            problem = self.server.ready()
-            self._answer(503 if problem else 200, f"{problem or 'ready'}\n".encode(), "text/plain")
+            complaint = self.server.complaint()
+            self._answer(503 if complaint else 200, f"{complaint or 'ready'}\n".encode(), "text/plain")
         else:
             self._answer(404, b"here are /metrics, /healthz, /readyz\n", "text/plain")
 

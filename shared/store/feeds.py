@@ -1,6 +1,5 @@
 """Feeds as configured, and what polling learnt about them."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -9,7 +8,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.models.feed import Feed, FeedHealth, FeedState, PollRecord
+from shared.models.feed import Feed, FeedHealth, FeedState, Outcome, PollRecord
 from shared.store.due import Command, DueSet
 
 DUE_FEEDS = "feeds"
@@ -43,7 +42,7 @@ class FeedStore:
         wanted = {feed.id: feed for feed in feeds}
         present = set(await self.due.members())
         gone = present - wanted.keys()
-        await self._store(wanted)
+        await self._store(wanted, now)
         draw = Random(f"{len(wanted)}{now}")  # noqa: S311  spreading load, not a secret
         added = [feed_id for feed_id, feed in wanted.items() if feed.enabled and feed_id not in present]
         if added:
@@ -53,11 +52,17 @@ class FeedStore:
             await self.redis.hdel(keys.feeds_unwell(), *gone)
         return len(added), len(gone)
 
-    async def _store(self, wanted: dict[str, Feed]) -> None:
+    async def _store(self, wanted: dict[str, Feed], now: float) -> None:
+        polled = {feed_id for feed_id, feed in wanted.items() if feed.enabled}
+        known = {_text(feed_id) for feed_id in cast("list[bytes]", await self.redis.zrange(keys.feeds_read(), 0, -1))}
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.delete(keys.feeds())
             if wanted:
                 pipe.hset(keys.feeds(), mapping={feed_id: _line(feed) for feed_id, feed in wanted.items()})
+            if left := known - polled:
+                pipe.zrem(keys.feeds_read(), *left)
+            if polled:
+                pipe.zadd(keys.feeds_read(), dict.fromkeys(polled, now), nx=True)
             await pipe.execute()
 
     async def all(self) -> list[Feed]:
@@ -81,11 +86,6 @@ class FeedStore:
         """The seen window: much larger than the state, and of no use to a poll that brings no document."""
         return cast("bytes | None", await self.redis.get(keys.feed_seen(feed_id)))
 
-    async def unwell(self) -> Counter[FeedHealth]:
-        """How many feeds are in each state but healthy."""
-        stored = await self.redis.hvals(keys.feeds_unwell())
-        return Counter(FeedHealth(_text(name)) for name in stored)
-
     async def history(self, feed_id: str) -> list[PollRecord]:
         """The last polls, newest first."""
         stored = await self.redis.lrange(keys.feed_polls(feed_id), 0, -1)
@@ -107,6 +107,8 @@ class FeedStore:
         if record is not None:
             commands.append(("LPUSH", keys.feed_polls(feed_id), record.row))
             commands.append(_unwell_command(feed_id, state.health))
+            if Outcome(record.outcome).succeeded:
+                commands.append(("ZADD", keys.feeds_read(), "XX", record.at.timestamp(), feed_id))
             commands.append(("LTRIM", keys.feed_polls(feed_id), 0, POLLS_KEPT - 1))
         commands.append(("SET", keys.feed_state(feed_id), state.model_dump_json(exclude_defaults=True)))
         return commands

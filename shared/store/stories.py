@@ -24,6 +24,7 @@ from shared import keys
 from shared.logs import get_logger
 from shared.models.change import Background, Change, Marks
 from shared.models.story import Story
+from shared.store.counters import count_change
 from shared.store.pages import page_command
 
 ALERTS_KEPT = 100_000
@@ -170,6 +171,7 @@ class StoryStore:
                         moment = change.story.updated_at.timestamp()
                         pipe.execute_command(*page_command(entry_id, moment))  # type: ignore[no-untyped-call]
                     self._drop(pipe, topic, surplus)
+                    count_change(pipe, change)
                     pipe.execute()
                 return change
 

@@ -1,6 +1,6 @@
 """Subscriptions made by command or through the API, and the secrets with which messages are signed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,14 @@ class SubscriptionStore:
 
     async def version(self) -> int:
         return int(await self.redis.get(keys.subscriptions_version()) or 0)
+
+    async def announce(self, subscription_ids: Sequence[str]) -> None:
+        """Those that are delivered to, wherever they are written: for others to watch."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.delete(keys.endpoints())
+            if subscription_ids:
+                pipe.sadd(keys.endpoints(), *subscription_ids)
+            await pipe.execute()
 
     async def put(self, subscription: Subscription) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:

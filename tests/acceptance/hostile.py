@@ -30,8 +30,7 @@ from tempfile import TemporaryDirectory
 from redis.asyncio import Redis
 from ruamel.yaml import YAML
 
-from services.poller.outcome import Outcome
-from shared.models.feed import Feed, PollRecord
+from shared.models.feed import Feed, Outcome, PollRecord
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore

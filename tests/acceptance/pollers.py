@@ -40,9 +40,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.poller.health import EXPIRIES_BORNE
-from services.poller.outcome import Outcome
 from shared import keys
-from shared.models.feed import Feed, PollRecord
+from shared.models.feed import Feed, Outcome, PollRecord
 from shared.queue import JobQueue
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.runtime.serving import served

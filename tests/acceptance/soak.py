@@ -28,9 +28,8 @@ from ruamel.yaml import YAML
 
 from services.cli.system import Events, RedisKeeper, run_system
 from services.poller.identity import Identity, SeenWindow, identify
-from services.poller.outcome import Outcome
 from services.poller.parse import NotAFeed, parse
-from shared.models.feed import Feed
+from shared.models.feed import Feed, Outcome
 from shared.queue import JobQueue
 from shared.settings import load_settings
 from shared.store.connection import connect, connect_sync

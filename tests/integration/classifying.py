@@ -23,6 +23,7 @@ from services.classifier.classifier import Classifier  # noqa: E402
 from services.classifier.jobs import bind  # noqa: E402
 from shared.queue import SINGLE_TRIES, JobQueue  # noqa: E402
 from shared.store.connection import Patience, connect_sync  # noqa: E402
+from shared.store.counters import CounterStore  # noqa: E402
 from shared.store.patience import StoreUnavailable  # noqa: E402
 
 
@@ -53,14 +54,14 @@ class Orders:
 
 def work(url: str) -> None:
     with Redis.from_url(url) as redis:
-        bind(cast("Classifier", Orders(redis)))
+        bind(cast("Classifier", Orders(redis)), CounterStore(redis))
         JobQueue(redis).work(burst=True)
 
 
 def work_through_outages(url: str) -> None:
     """As the product does, but that a job gives up at once."""
     with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as redis:
-        bind(cast("Classifier", Orders(redis)))
+        bind(cast("Classifier", Orders(redis)), CounterStore(redis))
         JobQueue(connect_sync(url, patience=Patience())).work(burst=True, blameless=StoreUnavailable)
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from services.cli.finding import AT_ONCE, MOST_REQUESTS, Finder, Finding
 from services.poller.discover import Sign
-from services.poller.outcome import Outcome
 from services.poller.parse import Document, parse
 from services.poller.ports import HttpClient
 from shared.http import Response
+from shared.models.feed import Outcome
 from tests.servers import Answer, Server, loopback_client, serving
 
 HTML = {"content-type": "text/html; charset=utf-8"}

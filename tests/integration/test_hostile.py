@@ -9,9 +9,9 @@ import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from services.poller.outcome import Outcome
 from services.poller.parsing import ParsingPool
 from shared.http import GuardedClient
+from shared.models.feed import Outcome
 from tests.factories import feed
 from tests.integration.polling import House, housed, rss, running
 from tests.servers import Answer, FakeResolver, serving, until

@@ -15,12 +15,11 @@ from redis.backoff import NoBackoff
 
 from services.poller.conclude import Limits
 from services.poller.identity import SeenWindow
-from services.poller.outcome import Outcome
 from services.poller.parse import Document
 from shared.errors import FetchError
 from shared.http import GuardedClient, Response
 from shared.models.entry import Entry
-from shared.models.feed import FeedState
+from shared.models.feed import FeedState, Outcome
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from shared.store.due import Command
 from shared.store.entries import EntryStore

@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 import pytest
 
 from shared.errors import ConfigError, RedisUnavailable
+from shared.metrics import Exposed, Service
 from shared.runtime.process import run_service
 from shared.runtime.status import EXPOSITION_TYPE, StatusServer
 from shared.settings import Settings
@@ -27,29 +28,41 @@ def get(port: int, path: str) -> tuple[int, str, str]:
         connection.close()
 
 
+def nothing() -> bytes:
+    return b""
+
+
 def test_metrics_are_served_in_prometheus_form() -> None:
-    with StatusServer("127.0.0.1", 0, lambda: None) as server:
+    with StatusServer("127.0.0.1", 0, Exposed(Service.POLLER).text) as server:
         status, body, kind = get(server.port, "/metrics")
     assert (status, kind) == (200, EXPOSITION_TYPE)
     assert "# TYPE tocsin_feed_polls_total counter" in body
     assert 'tocsin_build_info{version="' in body
+    assert "\nprocess_resident_memory_bytes " in body
 
 
 def test_a_process_is_alive_though_not_ready() -> None:
-    with StatusServer("127.0.0.1", 0, lambda: "Redis: ConnectionError") as server:
+    with StatusServer("127.0.0.1", 0, nothing, lambda: "Redis: ConnectionError") as server:
         assert get(server.port, "/healthz?probe=1")[:2] == (200, "alive\n")
         assert get(server.port, "/readyz")[:2] == (503, "Redis: ConnectionError\n")
 
 
 def test_readiness_is_that_of_redis(redis_url: str) -> None:
-    with StatusServer("127.0.0.1", 0, readiness(redis_url)) as server:
+    with StatusServer("127.0.0.1", 0, nothing, readiness(redis_url)) as server:
         assert get(server.port, "/readyz")[:2] == (200, "ready\n")
-    with StatusServer("127.0.0.1", 0, readiness("unix:///nowhere/redis.sock")) as server:
+    with StatusServer("127.0.0.1", 0, nothing, readiness("unix:///nowhere/redis.sock")) as server:
         assert get(server.port, "/readyz")[:2] == (503, "Redis: ConnectionError\n")
 
 
+def test_each_complaint_is_told_and_one_is_enough_not_to_be_ready() -> None:
+    with StatusServer("127.0.0.1", 0, nothing, lambda: None, lambda: "feeds: refused") as server:
+        assert get(server.port, "/readyz")[:2] == (503, "feeds: refused\n")
+    with StatusServer("127.0.0.1", 0, nothing, lambda: "Redis: away", lambda: "feeds: refused") as server:
+        assert get(server.port, "/readyz")[:2] == (503, "Redis: away; feeds: refused\n")
+
+
 def test_another_path_says_what_there_is() -> None:
-    with StatusServer("127.0.0.1", 0, lambda: None) as server:
+    with StatusServer("127.0.0.1", 0, nothing) as server:
         status, body, _ = get(server.port, "/")
     assert status == 404
     assert "/metrics" in body
@@ -61,7 +74,7 @@ def test_a_port_that_is_taken_is_a_mistake_in_the_settings() -> None:
         with pytest.raises(
             ConfigError, match=f"TOCSIN_METRICS_PORT: cannot listen on 127.0.0.1:{port}: Address already"
         ):
-            StatusServer("127.0.0.1", port, lambda: None)
+            StatusServer("127.0.0.1", port, nothing)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

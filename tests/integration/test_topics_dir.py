@@ -24,11 +24,13 @@ from services.classifier.packs import load_matcher
 from services.classifier.topics_dir import TopicsDir
 from shared import keys
 from shared.errors import ConfigError
-from shared.metrics import exposition
+from shared.metrics import Exposed, Service
 from shared.models.entry import Entry
 from shared.queue import JobQueue
 from shared.store.alerts import AlertStream
+from shared.store.counters import CounterStore
 from shared.store.stories import StoryReader, StoryStore
+from tests.exposition import samples, value
 from tests.factories import entry
 from tests.servers import until
 from tests.stores import enqueue
@@ -79,8 +81,11 @@ def look_twice(followed: TopicsDir) -> list[dict[str, object]]:
 
 
 def problems_in_metric() -> float:
-    (line,) = [line for line in exposition().decode().splitlines() if line.startswith("tocsin_topic_problems ")]
-    return float(line.split()[1])
+    return value(samples(Exposed(Service.CLASSIFIER)), "tocsin_topic_problems")
+
+
+def is_good_in_metric() -> float:
+    return value(samples(Exposed(Service.CLASSIFIER)), "tocsin_config_last_reload_successful", file="topics")
 
 
 def test_a_changed_pack_is_handed_over_once_under_another_version(
@@ -117,12 +122,14 @@ def test_a_pack_that_is_wrong_leaves_the_one_before_in_force_and_is_complained_o
     assert str(english) in problem
     assert "examples.no_match[0]: must not match, but matched with score 6 of 3.5" in problem
     assert CUT in problem
-    assert problems_in_metric() == 1
+    assert (problems_in_metric(), is_good_in_metric()) == (1, 0)
+    assert followed.complaint() == "topics: refused, and those before are in force"
     assert look_twice(followed) == []
     english.write_text(good)
     (line,) = look_twice(followed)
     assert (line["event"], line["changed"]) == ("topics.loaded", [])
-    assert problems_in_metric() == 0
+    assert (problems_in_metric(), is_good_in_metric()) == (0, 1)
+    assert followed.complaint() is None
     assert len(taken) == 1
 
 
@@ -166,7 +173,7 @@ async def test_a_job_that_has_begun_ends_with_the_packs_it_began_with(
     told = [entry(title=CUT, summary=""), entry(title=DARNED, summary="")]
 
     def take(matcher: Matcher) -> None:
-        jobs.bind(Classifier(matcher, entries, stories))
+        jobs.bind(Classifier(matcher, entries, stories), CounterStore(sync_redis))
 
     followed = TopicsDir(topics, PackCache(tmp_path / "cache"), take)
     entries = InTheMiddle(told, followed, english)

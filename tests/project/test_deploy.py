@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from services.poller.outcome import Outcome
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
-from shared.metrics import exposition
+from shared.metrics import Exposed, Service
+from shared.models.feed import Outcome
 from shared.models.subscription import WebhookChannel
 from shared.settings import PREFIX, Settings, load_settings, variable
+from tests.exposition import names, sample_names, samples
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -66,11 +67,8 @@ def metric_names(expression: str) -> set[str]:
 
 
 def exposed_names() -> set[str]:
-    """The sample names of every metric, a histogram's three included."""
-    names = {"up"}
-    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", exposition().decode(), re.MULTILINE):
-        names |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
-    return names
+    """The sample names of every metric, the client's own included."""
+    return {"up"} | sample_names() | names(samples(Exposed(Service.GATEWAY)))
 
 
 @pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(ROOT)))

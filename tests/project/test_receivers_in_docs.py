@@ -16,7 +16,6 @@ from typing import cast
 
 import pytest
 
-from services.classifier.alerting import Reason
 from services.notifier.channels.posting import compact
 from services.notifier.channels.webhook import WebhookSender
 from services.notifier.plan import Send
@@ -24,7 +23,7 @@ from services.notifier.render import digest_payload, endpoint_payload, sample_pa
 from services.notifier.sign import SECRET_PREFIX, signed_headers
 from services.notifier.snapshot import Payload, Reader
 from shared.models.endpoint import EndpointState
-from shared.models.story import AlertType, KnownClaim, Story
+from shared.models.story import AlertType, KnownClaim, Reason, Story
 from shared.models.subscription import Delivery, MessageType
 from tests.factories import NOON, SECRET, article, claim, entry, envelope, make_id, revision, story, webhook
 from tests.node import NO_NODE, node_home

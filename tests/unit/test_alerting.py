@@ -2,11 +2,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.classifier.alerting import HOLD, Reason, Ring, Silent, decide
+from services.classifier.alerting import HOLD, Ring, Silent, decide
 from services.classifier.fingerprint import fingerprint
 from services.classifier.story import reread
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Decision, Story
+from shared.models.story import AlertType, Decision, Reason, Story
 from shared.models.topic import Claim, Severity, TopicMatch
 from tests.factories import NOON, match
 from tests.unit.tellings import (

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.classifier.alerting import Reason, Ring, Silent
+from services.classifier.alerting import Ring, Silent
 from services.classifier.telling import decided as judged
 from services.classifier.telling import place
 from shared.models.change import Background
-from shared.models.story import AlertType, Story, figure_key
+from shared.models.story import AlertType, Reason, Story, figure_key
 from shared.models.topic import TopicMatch
 from tests.factories import NOON, match
 from tests.unit.tellings import SETTLED, Telling, count, decided, figure, joined, known, opened, says, told_by

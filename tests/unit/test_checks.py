@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from services.poller.checks import conditions, followed, validators
 from services.poller.extract import Extract
-from services.poller.page import Ask, PageOutcome, Then, ended, failed, moved, next_step, read
-from shared.models.page import PageState
+from services.poller.page import Ask, Then, ended, failed, moved, next_step, read
+from shared.models.page import PageOutcome, PageState
 from tests.factories import NOON, entry
 
 FRESH = PageState()

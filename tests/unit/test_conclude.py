@@ -19,10 +19,10 @@ from services.poller.conclude import (
     wants_whole,
 )
 from services.poller.identity import SeenWindow
-from services.poller.outcome import Fetched, Outcome, Redirect
-from services.poller.parse import Document, Item, ParsePath
+from services.poller.outcome import Fetched, Redirect
+from services.poller.parse import Document, Item
 from services.poller.schedule import Pace
-from shared.models.feed import Feed, FeedHealth, FeedState
+from shared.models.feed import Feed, FeedHealth, FeedState, Outcome, ParsePath
 from tests.factories import NOON, after, feed, feed_state
 
 PACE = Pace(least=300, most=3600, jitter=0, backoff=60, backoff_cap=21_600)

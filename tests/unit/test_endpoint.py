@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.notifier.channels.base import Sent
-from services.notifier.endpoint import Gate, Reason, Rules, disabled, enabled, gate, judged, spends
-from shared.models.endpoint import EndpointState, EndpointStatus
+from services.notifier.endpoint import Gate, Rules, disabled, enabled, gate, judged, spends
+from shared.models.endpoint import EndpointState, EndpointStatus, Reason
 from shared.models.subscription import MessageType
 from tests.factories import NOON, after
 
@@ -51,7 +51,7 @@ OPEN = failed(ACTIVE, 5)
 SLOPE = [hour * 72 / 19 for hour in range(20)]
 NEAR = failed_for(told(ACTIVE, OK), SLOPE[:-1])
 DISABLED = told(NEAR, FAILS, 72 * HOUR)
-BY_HAND = disabled(ACTIVE, "by_hand", NOON)
+BY_HAND = disabled(ACTIVE, Reason.BY_HAND, NOON)
 
 
 def test_one_that_is_well_takes_four_at_once() -> None:
@@ -350,7 +350,7 @@ LATER = after(79 * HOUR)
 def followers(state: EndpointState) -> Iterator[EndpointState]:
     """All that can come next."""
     yield from (told(state, sent, 79 * HOUR, test=test) for sent in ANSWERS for test in (False, True))
-    yield from (enabled(state, LATER), disabled(state, "by_hand", LATER))
+    yield from (enabled(state, LATER), disabled(state, Reason.BY_HAND, LATER))
 
 
 def rows() -> set[tuple[str, str, str]]:

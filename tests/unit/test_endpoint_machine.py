@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from services.notifier.channels.base import Sent
 from services.notifier.endpoint import Rules, disabled, enabled, gate, judged
-from shared.models.endpoint import EndpointState, EndpointStatus
+from shared.models.endpoint import EndpointState, EndpointStatus, Reason
 from shared.models.subscription import MessageType
 from tests.factories import NOON
 
@@ -122,7 +122,7 @@ class Endpoint(RuleBasedStateMachine):
 
     @rule()
     def disable(self) -> None:
-        self.become(disabled(self.state, "by_hand", self.now), by_test_or_hand=True)
+        self.become(disabled(self.state, Reason.BY_HAND, self.now), by_test_or_hand=True)
 
     # What holds always
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.health import GONE_OVER, GONE_TIMES, MOVED_OVER, MOVED_TIMES, Poll, adopted, after
-from services.poller.outcome import Fetched, Outcome, Redirect
-from shared.models.feed import FeedHealth, FeedState
+from services.poller.outcome import Fetched, Redirect
+from shared.models.feed import FeedHealth, FeedState, Outcome
 from tests.factories import NOON, feed_state
 
 HERE, THERE = "https://news.example/rss", "https://news.example/feed"

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.outcome import Fetched, Outcome, failure_of
+from services.poller.outcome import Fetched, failure_of
 from shared.errors import FetchError
+from shared.models.feed import Outcome
 
 
 @pytest.mark.parametrize(

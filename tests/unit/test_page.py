@@ -11,7 +11,6 @@ from services.poller.page import (
     SHORT,
     TRIES,
     Ask,
-    PageOutcome,
     Then,
     ended,
     failed,
@@ -26,7 +25,7 @@ from services.poller.page import (
 )
 from shared.errors import FetchError
 from shared.models.entry import Entry
-from shared.models.page import PageState
+from shared.models.page import PageOutcome, PageState
 from tests.factories import NOON, entry
 
 URL = "https://News.example:8443/2025/a?x=1"

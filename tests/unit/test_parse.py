@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.poller.parse import MAX_SUMMARY, MAX_TITLE, Document, Item, NotAFeed, ParsePath, parse, plain
+from services.poller.parse import MAX_SUMMARY, MAX_TITLE, Document, Item, NotAFeed, parse, plain
+from shared.models.feed import ParsePath
 
 BASE = "https://news.example/feeds/rss"
 NOON = datetime(2025, 2, 3, 12, tzinfo=UTC)

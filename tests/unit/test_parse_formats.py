@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.poller.parse import Document, Item, NotAFeed, ParsePath, parse
+from services.poller.parse import Document, Item, NotAFeed, parse
+from shared.models.feed import ParsePath
 
 BASE = "https://news.example/feeds/all.xml"
 NEWS = "http://www.google.com/schemas/sitemap-news/0.9"

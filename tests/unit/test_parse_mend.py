@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.mend import mended
-from services.poller.parse import Item, NotAFeed, ParsePath, parse
+from services.poller.parse import Item, NotAFeed, parse
+from shared.models.feed import ParsePath
 
 BASE = "https://news.example/rss"
 RSS = "<rss version='2.0'><channel><title>News</title><item>{}</item></channel></rss>"

@@ -11,7 +11,7 @@ from services.notifier.conclude import Persistence, Tried, conclude
 from services.notifier.plan import Again, Nothing, Send, Situation, Timing, Wait, next_step, plan
 from shared.models.endpoint import Order
 from shared.models.story import AlertType, Status, Story
-from shared.models.subscription import Attempt, Delivery, DeliveryStatus
+from shared.models.subscription import Attempt, Cause, Delivery, DeliveryStatus
 from tests.factories import NOON, after, delivery, envelope, revision, story
 
 DAY = 86_400.0
@@ -67,13 +67,13 @@ def test_who_never_got_created_gets_revision_three_as_created() -> None:
 
 def test_who_never_got_created_is_not_told_of_what_nobody_stands_by() -> None:
     taken_back = revised(0, 100, type=AlertType.RETRACTED).model_copy(update={"status": Status.RETRACTED})
-    assert plan(delivery(), taken_back, TIMING, after(300)) == Nothing("retracted")
+    assert plan(delivery(), taken_back, TIMING, after(300)) == Nothing(Cause.RETRACTED)
     assert plan(told(1), taken_back, TIMING, after(300)) == sends(AlertType.RETRACTED, 2)
 
 
 def test_who_is_up_to_date_is_told_nothing() -> None:
-    assert plan(told(2), revised(0, 100), TIMING, after(5000)) == Nothing("up_to_date")
-    assert plan(delivery(), story(revisions=()), TIMING, NOON) == Nothing("up_to_date")
+    assert plan(told(2), revised(0, 100), TIMING, after(5000)) == Nothing(Cause.UP_TO_DATE)
+    assert plan(delivery(), story(revisions=()), TIMING, NOON) == Nothing(Cause.UP_TO_DATE)
 
 
 def test_an_update_waits_for_the_quiet_time_after_the_last_message() -> None:
@@ -97,12 +97,12 @@ def test_urgent_news_are_not_held_up_by_later_news_that_are_not() -> None:
 
 def test_news_decay() -> None:
     assert isinstance(plan(delivery(), revised(0), TIMING, after(DAY)), Send)
-    assert plan(delivery(), revised(0), TIMING, after(DAY + 1)) == Nothing("too_old")
+    assert plan(delivery(), revised(0), TIMING, after(DAY + 1)) == Nothing(Cause.TOO_OLD)
     assert isinstance(plan(delivery(), revised(0, DAY), TIMING, after(DAY + 1)), Send)
 
 
 def test_what_was_given_up_is_not_begun_again_before_the_next_revision() -> None:
-    assert plan(given_up(), revised(0), TIMING, after(60)) == Nothing("given_up")
+    assert plan(given_up(), revised(0), TIMING, after(60)) == Nothing(Cause.GIVEN_UP)
     assert isinstance(plan(given_up(), revised(0, 50), TIMING, after(60)), Send)
 
 
@@ -118,16 +118,16 @@ def test_of_several_revisions_the_last_gives_the_type_and_each_change_is_told_on
 
 def test_time_in_which_nothing_could_be_told_makes_news_no_older() -> None:
     late = after(DAY + 3600)
-    assert plan(delivery(), revised(0), TIMING, late) == Nothing("too_old")
+    assert plan(delivery(), revised(0), TIMING, late) == Nothing(Cause.TOO_OLD)
     away = Situation(held=((after(600), after(600 + 3600)),))
     assert plan(delivery(), revised(0), TIMING, late, away) == sends(AlertType.CREATED, 1)
     shorter = Situation(held=((after(600), after(600 + 3599)),))
-    assert plan(delivery(), revised(0), TIMING, late, shorter) == Nothing("too_old")
+    assert plan(delivery(), revised(0), TIMING, late, shorter) == Nothing(Cause.TOO_OLD)
 
 
 def test_what_was_held_before_it_happened_does_not_count() -> None:
     before = Situation(held=((after(-DAY), NOON),))
-    assert plan(delivery(), revised(0), TIMING, after(DAY + 1), before) == Nothing("too_old")
+    assert plan(delivery(), revised(0), TIMING, after(DAY + 1), before) == Nothing(Cause.TOO_OLD)
 
 
 # Quiet hours
@@ -141,8 +141,8 @@ def test_what_is_news_waits_for_the_end_of_the_quiet_hours_also_when_it_is_urgen
 
 
 def test_what_is_no_news_does_not_wait_for_them() -> None:
-    assert plan(told(1), revised(0), TIMING, after(60), QUIET) == Nothing("up_to_date")
-    assert plan(given_up(), revised(0), TIMING, after(60), QUIET) == Nothing("given_up")
+    assert plan(told(1), revised(0), TIMING, after(60), QUIET) == Nothing(Cause.UP_TO_DATE)
+    assert plan(given_up(), revised(0), TIMING, after(60), QUIET) == Nothing(Cause.GIVEN_UP)
 
 
 # What a person has asked for
@@ -154,7 +154,7 @@ def test_what_was_given_up_or_is_old_is_recovered() -> None:
 
 
 def test_what_has_arrived_is_not_recovered_but_redelivered_as_it_was_told_last() -> None:
-    assert plan(told(2), revised(0, 10), TIMING, after(60), RECOVER) == Nothing("up_to_date")
+    assert plan(told(2), revised(0, 10), TIMING, after(60), RECOVER) == Nothing(Cause.UP_TO_DATE)
     assert plan(told(2), revised(0, 10), TIMING, after(9 * DAY), REDELIVER) == sends(AlertType.UPDATED, 2)
 
 
@@ -164,8 +164,8 @@ def test_to_redeliver_a_story_of_which_there_is_news_is_to_tell_the_news() -> No
 
 def test_a_story_that_was_merged_or_never_rang_cannot_be_asked_for() -> None:
     gone = revised(0).model_copy(update={"merged_into": "st_elder"})
-    assert plan(delivery(), gone, TIMING, after(60), RECOVER) == Nothing("merged")
-    assert plan(delivery(), story(revisions=()), TIMING, after(60), REDELIVER) == Nothing("up_to_date")
+    assert plan(delivery(), gone, TIMING, after(60), RECOVER) == Nothing(Cause.MERGED)
+    assert plan(delivery(), story(revisions=()), TIMING, after(60), REDELIVER) == Nothing(Cause.UP_TO_DATE)
 
 
 # Merged
@@ -173,14 +173,14 @@ def test_a_story_that_was_merged_or_never_rang_cannot_be_asked_for() -> None:
 
 def test_a_merged_story_is_told_no_more_whatever_is_under_way() -> None:
     gone = revised(0, 50).model_copy(update={"merged_into": "st_elder"})
-    assert plan(told(1), gone, TIMING, after(5000)) == Nothing("merged")
+    assert plan(told(1), gone, TIMING, after(5000)) == Nothing(Cause.MERGED)
     pair = delivery(envelope=envelope(), retry_at=after(9000))
-    assert next_step(pair, gone, TIMING, after(60), ORDINARY) == Nothing("merged")
+    assert next_step(pair, gone, TIMING, after(60), ORDINARY) == Nothing(Cause.MERGED)
 
 
 def test_who_knows_a_story_under_another_id_is_told_at_once_that_it_is_merged() -> None:
     assert plan(delivery(), revised(0, 5), TIMING, after(6), KNOWN) == sends(AlertType.MERGED, 1, 2)
-    assert plan(told(2), revised(0, 5), TIMING, after(6), KNOWN) == Nothing("up_to_date")
+    assert plan(told(2), revised(0, 5), TIMING, after(6), KNOWN) == Nothing(Cause.UP_TO_DATE)
 
 
 # next_step: a message may be under way

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.outcome import Outcome
 from services.poller.schedule import (
     RETRY_AFTER_CAP_SECONDS,
     Habits,
@@ -16,6 +15,7 @@ from services.poller.schedule import (
     next_regular,
     next_try,
 )
+from shared.models.feed import Outcome
 
 PACE = Pace(least=300, most=3600, jitter=0.1, backoff=60, backoff_cap=21_600)
 DRAWS = st.floats(0, 1, exclude_max=True)

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.classifier.alerting import Reason, Ring
+from services.classifier.alerting import Ring
 from services.classifier.story import revise, status_of, withdraw
-from shared.models.story import UNNAMED, AlertType, Article, Decision, KnownClaim, Relation, Status, Story
+from shared.models.story import UNNAMED, AlertType, Article, Decision, KnownClaim, Reason, Relation, Status, Story
 from shared.models.topic import Certainty
 from tests.factories import NOON, article, claim, entry, revision, story
 

@@ -1,7 +1,7 @@
 """Whether the trouble is the network's and not the feeds'."""
 
-from services.poller.outcome import Outcome
 from services.poller.storm import AT_LEAST, WINDOW_SECONDS, Storm
+from shared.models.feed import Outcome
 
 
 def test_half_of_a_minutes_polls_without_network_are_a_storm() -> None:

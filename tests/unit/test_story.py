@@ -3,12 +3,12 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.classifier.alerting import Reason, Ring
+from services.classifier.alerting import Ring
 from services.classifier.cluster import Assignment
 from services.classifier.fingerprint import fingerprint, position
 from services.classifier.story import extend, open_story, reread, revise, story_id
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Decision, Fingerprint, Story
+from shared.models.story import AlertType, Decision, Fingerprint, Reason, Story
 from shared.models.topic import Claim, Severity, Tier, TopicMatch
 from tests.factories import NOON, match
 from tests.unit.tellings import Telling, figure, follow, opened, says, told_by

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.classifier.alerting import Reason, Ring, Silent
+from services.classifier.alerting import Ring, Silent
 from shared.models.entry import Entry
-from shared.models.story import AlertType, Decision, Story
+from shared.models.story import AlertType, Decision, Reason, Story
 from shared.models.topic import Certainty, Claim, Reply, Severity, TopicMatch
 from tests.factories import match
 from tests.unit.tellings import AT_ONCE, DAYS_LATER, SETTLED, Telling, decided, joined, opened, says, told_by

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.websub import LONGEST_LEASE_SECONDS, Confirmed, Denied, Refused, judge, signature_fault
-from shared.models.websub import PushGrant, PushOffer, PushRequest, PushSubscription
+from shared.models.websub import HubAnswer, PushGrant, PushOffer, PushRequest, PushSubscription
 from tests.factories import NOON, after
 
 TOPIC = "https://news.example/rss"
@@ -50,7 +50,7 @@ def test_what_was_asked_for_is_confirmed_with_the_lease_that_the_hub_gives() -> 
     ],
 )
 def test_what_was_not_asked_for_is_refused(change: dict[str, str], reason: str) -> None:
-    assert judge(SUBSCRIPTION, QUERY | change, NOON) == Refused(reason)
+    assert judge(SUBSCRIPTION, QUERY | change, NOON) == Refused(HubAnswer(reason))
 
 
 @given(st.text("+-./0123456789=ABCXYZ_abcxyz", min_size=1, max_size=1024))
@@ -84,7 +84,7 @@ def test_a_denial_is_heard_and_its_reason_cut_short() -> None:
 
 def test_after_a_denial_nothing_is_confirmed_until_it_is_asked_for_again() -> None:
     denied = SUBSCRIPTION.model_copy(update={"grant": PushGrant(denied_ask=2)})
-    assert judge(denied, QUERY, NOON) == Refused("not_asked")
+    assert judge(denied, QUERY, NOON) == Refused(HubAnswer.NOT_ASKED)
     again = denied.model_copy(update={"request": denied.request.model_copy(update={"ask": 3})})
     assert isinstance(judge(again, QUERY, NOON), Confirmed)
 

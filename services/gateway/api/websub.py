@@ -11,7 +11,7 @@ from services.gateway.ports import Pushes
 from services.gateway.websub import Confirmed, Denied, Refused, judge, signature_fault
 from shared import metrics
 from shared.logs import get_logger
-from shared.models.websub import PushRequest
+from shared.models.websub import HubAnswer, PushRequest, PushResult
 
 MAX_BYTES = 15 * 1024 * 1024  # of a push: as large as a feed may be when it is fetched
 READ_SECONDS = 30.0
@@ -37,14 +37,14 @@ def callbacks(pushes: Pushes) -> APIRouter:
 async def _verify(pushes: Pushes, callback_id: str, request: Request) -> Response:
     subscription, now = await pushes.find(callback_id), datetime.now(UTC)
     if subscription is None:
-        raise _refused("unknown")
+        raise _refused(HubAnswer.UNKNOWN)
     verdict = judge(subscription, request.query_params, now)
     if isinstance(verdict, Refused):
         raise _refused(verdict.reason)
     return await _heed(pushes, subscription.request, verdict, now)
 
 
-def _refused(reason: str) -> HTTPException:
+def _refused(reason: HubAnswer) -> HTTPException:
     metrics.WEBSUB_ANSWERS.labels(result=reason).inc()
     return HTTPException(404, "no such subscription was asked for")
 
@@ -52,11 +52,11 @@ def _refused(reason: str) -> HTTPException:
 async def _heed(pushes: Pushes, request: PushRequest, verdict: Confirmed | Denied, now: datetime) -> Response:
     if isinstance(verdict, Denied):
         await pushes.denied(request, verdict.reason)
-        metrics.WEBSUB_ANSWERS.labels(result="denied").inc()
+        metrics.WEBSUB_ANSWERS.labels(result=HubAnswer.DENIED).inc()
         log.warning("websub.denied", feed_id=request.feed_id, hub=request.offer.hub, told=verdict.reason)
         return Response()
     await pushes.verified(request, now, verdict.lease_expires_at)
-    metrics.WEBSUB_ANSWERS.labels(result="confirmed").inc()
+    metrics.WEBSUB_ANSWERS.labels(result=HubAnswer.CONFIRMED).inc()
     log.info("websub.confirmed", feed_id=request.feed_id, lease_expires_at=verdict.lease_expires_at.isoformat())
     # Never as a page: whoever made the link would run what the challenge says (5.3.1, 8.2).
     return Response(verdict.challenge, media_type="application/octet-stream")
@@ -65,7 +65,7 @@ async def _heed(pushes: Pushes, request: PushRequest, verdict: Confirmed | Denie
 async def _receive(pushes: Pushes, callback_id: str, request: Request) -> Response:
     """Received is all that it says: the poller reads it in its own time (section 7)."""
     subscription, status = await pushes.find(callback_id), 410
-    result = "unknown"
+    result = PushResult.UNKNOWN
     if subscription:
         result, status = await _take_in(pushes, subscription.request, request)
     metrics.WEBSUB_PUSHES.labels(result=result).inc()
@@ -73,21 +73,21 @@ async def _receive(pushes: Pushes, callback_id: str, request: Request) -> Respon
     return Response(status_code=status, headers=headers)
 
 
-async def _take_in(pushes: Pushes, asked: PushRequest, request: Request) -> tuple[str, int]:
+async def _take_in(pushes: Pushes, asked: PushRequest, request: Request) -> tuple[PushResult, int]:
     """What became of a push, and the status to answer. A forged one is answered like a good one: it learns nothing."""
     try:
         async with asyncio.timeout(READ_SECONDS):
             body = await _body(request)
     except (TimeoutError, ClientDisconnect):
-        return "broken_off", 408
+        return PushResult.BROKEN_OFF, 408
     if body is None:
-        return "too_large", 413
+        return PushResult.TOO_LARGE, 413
     if fault := signature_fault(request.headers.get("x-hub-signature"), asked.secret, body):
         log.warning("websub.forged", feed_id=asked.feed_id, hub=asked.offer.hub, fault=fault)
         return fault, 202
     content_type = request.headers.get("content-type", "")
     stored = await pushes.accept(asked, body, content_type, datetime.now(UTC))
-    return ("accepted", 202) if stored else ("too_many", 503)
+    return (PushResult.ACCEPTED, 202) if stored else (PushResult.TOO_MANY, 503)
 
 
 async def _body(request: Request) -> bytes | None:

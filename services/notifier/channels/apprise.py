@@ -19,7 +19,7 @@ from services.notifier.channels.cutting import fitted
 from services.notifier.channels.posting import compact
 from services.notifier.channels.telling import GOOD, plain, telling
 from shared.errors import ConfigError
-from shared.models.subscription import AppriseChannel, Envelope
+from shared.models.subscription import AppriseChannel, DeliveryOutcome, Envelope
 
 if TYPE_CHECKING:
     from apprise import AppriseAsset, AppriseResult
@@ -63,19 +63,23 @@ class AppriseSender:
     async def send(self, envelope: Envelope, secrets: Sequence[str]) -> Sent:
         """In a thread of its own, for Apprise blocks. What it says of a failure is little, so the end is never sure."""
         if not self._threads.acquire(blocking=False):
-            return Sent("busy", ok=False, known=False, detail=f"{MAX_THREADS} earlier attempts still hang")
+            return Sent(
+                DeliveryOutcome.BUSY, ok=False, known=False, detail=f"{MAX_THREADS} earlier attempts still hang"
+            )
         try:
             async with asyncio.timeout(self.total_seconds):
                 return await _in_thread(lambda: self._notify(json.loads(envelope.body)), self._threads.release)
         except TimeoutError:
-            return Sent("timeout", ok=False, known=False, detail=f"no answer within {self.total_seconds:g} s")
+            return Sent(
+                DeliveryOutcome.TIMEOUT, ok=False, known=False, detail=f"no answer within {self.total_seconds:g} s"
+            )
 
     def _notify(self, message: dict[str, str]) -> Sent:
         import apprise  # noqa: PLC0415  an extra
 
         service = self._service()
         if service is None:
-            return Sent("bad_url", ok=False)
+            return Sent(DeliveryOutcome.BAD_URL, ok=False)
         sender = apprise.Apprise([service])
         return _judged(
             sender.notify(title=message["title"], body=message["body"], notify_type=message["kind"], body_format="text")
@@ -123,10 +127,10 @@ def _silence() -> None:
 def _judged(result: "AppriseResult") -> Sent:
     """Of what Apprise has logged only the status is repeated, for there may be addresses in the rest."""
     if result:
-        return Sent("delivered", ok=True)
+        return Sent(DeliveryOutcome.DELIVERED, ok=True)
     statuses = {status for entry in result.logs() for status in _STATUS.findall(entry.message)}
     detail = f"the service answered {', '.join(sorted(statuses))}" if statuses else "Apprise could not deliver it"
-    return Sent("not_delivered", ok=False, known=False, detail=detail)
+    return Sent(DeliveryOutcome.NOT_DELIVERED, ok=False, known=False, detail=detail)
 
 
 def harmless(text: str) -> str:
@@ -147,7 +151,7 @@ async def _in_thread(work: Callable[[], Sent], done: Callable[[], None]) -> Sent
         try:
             sent = work()
         except Exception as error:  # noqa: BLE001  a plugin's; its text may hold an address
-            sent = Sent("not_delivered", ok=False, known=False, detail=type(error).__name__)
+            sent = Sent(DeliveryOutcome.NOT_DELIVERED, ok=False, known=False, detail=type(error).__name__)
         finally:
             done()
         with suppress(RuntimeError):  # the loop has ended meanwhile

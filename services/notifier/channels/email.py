@@ -23,7 +23,7 @@ from services.notifier.channels.base import Payload, Sent
 from services.notifier.channels.cutting import fitted
 from services.notifier.channels.telling import Link, Passage, Telling, plain, telling
 from shared.errors import ConfigError
-from shared.models.subscription import EmailChannel, Envelope, Security
+from shared.models.subscription import DeliveryOutcome, EmailChannel, Envelope, Security
 
 MAX_SUBJECT = 200
 QUIT_SECONDS = 1.0
@@ -78,7 +78,7 @@ class EmailSender:
             client.close()
             return _judged(error, known)
         await _leave(client)
-        return Sent("delivered", ok=True, detail=f"{len(refused)} recipients refused" if refused else "")
+        return Sent(DeliveryOutcome.DELIVERED, ok=True, detail=f"{len(refused)} recipients refused" if refused else "")
 
     def _id(self, name: str) -> str:
         return f"<{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:100]}@{self.channel.sender.partition('@')[2]}>"
@@ -128,24 +128,24 @@ def _answered(codes: Sequence[int]) -> Sent:
     """
     detail = f"SMTP {', '.join(sorted({str(code) for code in codes}))}"
     if any(code in _NOT_LET_IN for code in codes):
-        return Sent("not_let_in", ok=False, detail=detail)
+        return Sent(DeliveryOutcome.NOT_LET_IN, ok=False, detail=detail)
     if _TOO_LARGE in codes:
-        return Sent("too_large", ok=False, too_large=True, detail=detail)
+        return Sent(DeliveryOutcome.TOO_LARGE, ok=False, too_large=True, detail=detail)
     final = all(500 <= code < 600 for code in codes)
-    return Sent("refused" if final else "deferred", ok=False, final=final, detail=detail)
+    return Sent(DeliveryOutcome.REFUSED if final else DeliveryOutcome.DEFERRED, ok=False, final=final, detail=detail)
 
 
-def _failure(error: Exception) -> tuple[str, str]:
+def _failure(error: Exception) -> tuple[DeliveryOutcome, str]:
     causes = [error, *_causes(error)]
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return "tls_error", "no trustworthy TLS connection"
+        return DeliveryOutcome.TLS_ERROR, "no trustworthy TLS connection"
     if any(isinstance(cause, TimeoutError) for cause in causes):
-        return "timeout", "no complete answer in time"
+        return DeliveryOutcome.TIMEOUT, "no complete answer in time"
     if isinstance(error, aiosmtplib.SMTPConnectError):
-        return "connect_error", "no connection"
+        return DeliveryOutcome.CONNECT_ERROR, "no connection"
     if isinstance(error, OSError):
-        return "connection_lost", "the connection was lost"
-    return "protocol_error", "the server does not offer what is needed (STARTTLS, a way to log in)"
+        return DeliveryOutcome.CONNECTION_LOST, "the connection was lost"
+    return DeliveryOutcome.PROTOCOL_ERROR, "the server does not offer what is needed (STARTTLS, a way to log in)"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.notifier.channels.base import Payload, Sent
 from services.notifier.channels.posting import compact
-from shared.models.subscription import Envelope, JournalChannel
+from shared.models.subscription import DeliveryOutcome, Envelope, JournalChannel
 
 TAIL_BYTES = 256 * 1024
 
@@ -25,8 +25,8 @@ class JournalSender:
         try:
             await asyncio.to_thread(self._append, envelope)
         except OSError as error:
-            return Sent("file_error", ok=False, detail=str(error))
-        return Sent("delivered", ok=True)
+            return Sent(DeliveryOutcome.FILE_ERROR, ok=False, detail=str(error))
+        return Sent(DeliveryOutcome.DELIVERED, ok=True)
 
     def _append(self, envelope: Envelope) -> None:
         """Once: a line that a crash left behind unacknowledged is found by its id and not written again."""

@@ -12,13 +12,18 @@ from shared.errors import AddressDenied, BadUrl, ConfigError, ConnectError, DnsE
 from shared.http import Response
 from shared.http.headers import retry_after_seconds
 from shared.http.urls import checked_url
+from shared.models.subscription import DeliveryOutcome
 
 JSON = {"Content-Type": "application/json"}
 
 # Nothing was sent, or what was sent was not read: the message may be changed before the next attempt.
 _CERTAINLY_UNSENT = (AddressDenied, BadUrl, DnsError, TlsError)
 _THROTTLES = frozenset({429, 503})
-_OUTCOMES = {410: "gone", 413: "too_large", 429: "throttled"}
+_OUTCOMES = {
+    410: DeliveryOutcome.GONE,
+    413: DeliveryOutcome.TOO_LARGE,
+    429: DeliveryOutcome.THROTTLED,
+}
 
 
 def compact(value: object) -> str:
@@ -41,7 +46,7 @@ async def posted(
         response = await http.fetch(url, method="POST", headers=headers, content=body)
     except FetchError as error:
         known = isinstance(error, _CERTAINLY_UNSENT) or _refused(error)
-        return Sent(error.outcome, ok=False, known=known, detail=str(error))
+        return Sent(DeliveryOutcome(error.outcome), ok=False, known=known, detail=str(error))
     return judge(response)
 
 
@@ -57,7 +62,7 @@ def judged(response: Response) -> Sent:
     """By its status alone. Retry-After counts where HTTP gives it a meaning for a POST (RFC 9110, 10.2.3; RFC 6585)."""
     status = response.status
     if 200 <= status < 300:
-        return Sent("delivered", ok=True, detail=f"HTTP {status}")
+        return Sent(DeliveryOutcome.DELIVERED, ok=True, detail=f"HTTP {status}")
     throttles = status in _THROTTLES
     return Sent(
         _OUTCOMES.get(status) or _by_class(status),
@@ -69,5 +74,7 @@ def judged(response: Response) -> Sent:
     )
 
 
-def _by_class(status: int) -> str:
-    return "server_error" if status >= 500 else "redirect" if 300 <= status < 400 else "client_error"
+def _by_class(status: int) -> DeliveryOutcome:
+    if status >= 500:
+        return DeliveryOutcome.SERVER_ERROR
+    return DeliveryOutcome.REDIRECT if 300 <= status < 400 else DeliveryOutcome.CLIENT_ERROR

@@ -9,7 +9,7 @@ from services.notifier.channels.posting import JSON, compact, judged, posted
 from services.notifier.ports import HttpPoster
 from services.notifier.sign import signed_headers
 from shared.http import Response
-from shared.models.subscription import Envelope, WebhookChannel
+from shared.models.subscription import DeliveryOutcome, Envelope, WebhookChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ def _judged(response: Response) -> Sent:
     sent = judged(response)
     wish = response.headers.get("webhook-delivery", "").strip().lower()
     if wish == "disable":
-        return replace(sent, outcome="disabled_by_receiver", gone=True, detail=f"HTTP {response.status}, {wish}")
+        return replace(
+            sent, outcome=DeliveryOutcome.DISABLED_BY_RECEIVER, gone=True, detail=f"HTTP {response.status}, {wish}"
+        )
     if wish == "abort-message" and not sent.ok:
-        return replace(sent, outcome="aborted", final=True, detail=f"HTTP {response.status}, {wish}")
+        return replace(sent, outcome=DeliveryOutcome.ABORTED, final=True, detail=f"HTTP {response.status}, {wish}")
     return sent

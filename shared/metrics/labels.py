@@ -1,0 +1,35 @@
+"""The values of labels that are no part of any model."""
+
+from enum import StrEnum
+
+
+class ConfigFile(StrEnum):
+    """What people edit while the system runs."""
+
+    FEEDS = "feeds"
+    SUBSCRIPTIONS = "subscriptions"
+    TOPICS = "topics"
+
+
+class QueueName(StrEnum):
+    CLASSIFY = "classify"
+
+
+class StreamGroup(StrEnum):
+    NOTIFIERS = "notifiers"
+
+
+class WorkerState(StrEnum):
+    IDLE = "idle"
+    BUSY = "busy"
+
+
+class MemoryKind(StrEnum):
+    USED = "used"
+    MAX = "max"  # 0: no bound
+
+
+class Quantile(StrEnum):
+    MEDIAN = "0.5"
+    TENTH = "0.9"
+    WORST = "1"

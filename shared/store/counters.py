@@ -1,0 +1,36 @@
+"""What workers count, kept beyond their lives."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from shared import keys, metrics
+from shared.models.change import Change
+
+
+class CounterStore:
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def add(self, counted: Mapping[str, float]) -> None:
+        """Field → by how much it grows; all or nothing."""
+        with self.redis.pipeline() as pipe:
+            for name, amount in counted.items():
+                pipe.hincrbyfloat(keys.counters(), name, amount)
+            pipe.execute()
+
+    def all(self) -> dict[str, float]:
+        # redis-py types an answer as all that any option could make of it, hence Any.
+        stored: Any = self.redis.hgetall(keys.counters())
+        return {name.decode(): float(value) for name, value in stored.items()}
+
+
+def count_change(pipe: Pipeline, change: Change) -> None:
+    """With what it writes, so that no revision is written and not counted, whenever its worker dies."""
+    if change.decision:
+        pipe.hincrbyfloat(keys.counters(), metrics.STORY_DECISIONS.labels(decision=change.decision).field(), 1)
+    for each in (change, *change.also):
+        if rings := each.rings:
+            pipe.hincrbyfloat(keys.counters(), metrics.ALERTS.labels(type=rings.type, reason=rings.reason).field(), 1)
