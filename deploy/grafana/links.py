@@ -5,9 +5,9 @@ import re
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
-# As the reader's browser reaches them. Grafana itself hands out the runbooks, from a mount: docker-compose.yml.
+# As the reader's browser reaches them. The runbooks' address is that of the alarms in deploy/prometheus/rules.yml.
 GATEWAY = "http://localhost:8080"
-RUNBOOKS = "/public/runbooks"
+RUNBOOKS = "https://github.com/tocsin-monitor/tocsin/blob/main/docs/runbooks"
 
 # A board's address ends in its name. What all of them have in common goes along.
 BOARDS = {"overview": "Overview", "pipeline": "Pipeline", "delivery": "Delivery"}

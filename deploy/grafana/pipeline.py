@@ -85,13 +85,14 @@ def _queue() -> Iterator[Panel]:
     )
     yield lines(
         Words(
-            "Done: jobs",
-            "Batches classified per second.",
+            "Done: batches and entries",
+            "Batches and entries classified per second.",
             "At 0 while batches wait: classifiers hang or die at the same batch; see *Failed*.",
             alarm="ClassifierRateCollapse",
         ),
         Style("cps", width=6),
-        Query(per_second("tocsin_job_duration_seconds_count"), "jobs"),
+        Query(per_second("tocsin_job_duration_seconds_count"), "batches"),
+        Query(per_second("tocsin_entries_classified_total"), "entries"),
     )
     yield lines(
         Words(

@@ -16,6 +16,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "tocsin_alerts": ("type", "reason"),
     "tocsin_classification_score": ("topic",),
     "tocsin_classifications": ("topic", "verdict"),
+    "tocsin_entries_classified": (),
     "tocsin_job_duration_seconds": (),
     "tocsin_story_decisions": ("decision",),
 }

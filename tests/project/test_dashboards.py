@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from ruamel.yaml import YAML
 
 from deploy.grafana.build import DIRECTORY, as_json, boards
-from deploy.grafana.links import BOARDS, RUNBOOKS, board_uid, runbook_url
+from deploy.grafana.links import BOARDS, GATEWAY, RUNBOOKS, board_uid
 from deploy.grafana.promql import KEPT
 from shared import metrics
 from tests.project.sources import ROOT
@@ -88,18 +88,6 @@ def test_a_board_loses_nothing_on_its_way_through_the_models(board: Json) -> Non
         for key in PROMETHEUS_ALONE:
             del annotation[key]
     assert json.loads(as_json(Dashboard.from_json(board))) == known
-
-
-@each_board
-def test_panels_do_not_overlap_and_have_numbers_of_their_own(board: Json) -> None:
-    cells = [
-        (x, y)
-        for at in (panel["gridPos"] for panel in board["panels"])
-        for x in range(at["x"], at["x"] + at["w"])
-        for y in range(at["y"], at["y"] + at["h"])
-    ]
-    assert len(cells) == len(set(cells))
-    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
 @each_board
@@ -200,15 +188,10 @@ def test_a_board_leads_to_all_others_and_to_the_page_of_stories() -> None:
         assert titles == {"Stories", "Runbooks", *BOARDS.values()} - {BOARDS[name]}
 
 
-def test_every_alarm_that_is_named_exists_and_every_alarm_has_a_panel() -> None:
-    groups = YAML(typ="safe").load(RULES)["groups"]
-    alarms = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+def test_every_alarm_has_a_panel_that_leads_to_its_runbook() -> None:
+    rules = [rule for group in YAML(typ="safe").load(RULES)["groups"] for rule in group["rules"] if "alert" in rule]
     urls = {url for board in FILES.values() for url in links(board) if url.startswith(RUNBOOKS)}
-    assert urls - {f"{RUNBOOKS}/README.md"} == {runbook_url(alarm) for alarm in alarms}
-
-
-def test_the_name_of_an_alarm_is_the_name_of_its_page() -> None:
-    assert runbook_url("DeliveryLatencyBurnFast") == "/public/runbooks/delivery-latency-burn-fast.md"
+    assert urls - {f"{RUNBOOKS}/README.md"} == {rule["annotations"]["runbook_url"] for rule in rules}
 
 
 @each_board
@@ -246,3 +229,38 @@ def test_prometheus_understands_every_query(tmp_path: Path) -> None:
     checked = subprocess.run(["promtool", "check", "rules", rules], check=False, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
     assert not any("$" in rule["expr"] for rule in named)
+
+
+# How Grafana is given them.
+
+
+def provisioned(kind: str, name: str) -> Json:
+    document: Json = YAML(typ="safe").load(ROOT / f"deploy/grafana/provisioning/{kind}/{name}.yml")
+    (given,) = document["providers" if kind == "dashboards" else kind]
+    return dict(given)
+
+
+def compose(service: str) -> Json:
+    document: Json = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    return dict(document["services"][service])
+
+
+def test_grafana_finds_the_boards_where_they_are_mounted() -> None:
+    grafana = compose("grafana")
+    mounted = {to: ROOT / of for of, to, *_ in (volume.split(":") for volume in grafana["volumes"])}
+    boards_at = provisioned("dashboards", "tocsin")["options"]["path"]
+    assert mounted[boards_at].resolve() == DIRECTORY.resolve()
+    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == f"{boards_at}/overview.json"
+
+
+def test_grafana_asks_the_prometheus_that_the_boards_begin_with() -> None:
+    source = provisioned("datasources", "prometheus")
+    for board in FILES.values():
+        assert board["templating"]["list"][0]["current"]["value"] == source["uid"]
+    scraping = YAML(typ="safe").load(ROOT / "deploy/prometheus/prometheus.yml")["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == scraping
+
+
+def test_the_page_of_stories_is_where_compose_publishes_it() -> None:
+    (published,) = compose("gateway")["ports"]
+    assert f"http://localhost:{published.split(':')[1]}" == GATEWAY

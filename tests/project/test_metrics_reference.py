@@ -11,10 +11,7 @@ from tests.project.sources import ROOT, python_files, tree
 
 NAME = re.compile(r"\btocsin_\w+")
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
-# Not the code of the boards: what it makes is among them.
-DEPLOYED = [
-    path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file() and path.suffix not in (".py", ".pyc")
-]
+DEPLOYED = [path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file()]
 
 
 def sample_names() -> set[str]:
