@@ -13,7 +13,7 @@ ARGS ?=
 .PHONY: help install run demo test check format chaos bench eval docs dashboards lock up down clean
 
 help: ## say what there is
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## create the environment from the lock; leaves .venv/bin/tocsin
 
