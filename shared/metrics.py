@@ -44,6 +44,9 @@ DELIVERIES = Counter("tocsin_deliveries", "Deliveries that came to an end.", ["r
 DELIVERY_OLDEST_SECONDS = Gauge(
     "tocsin_delivery_oldest_pending_age_seconds", "How long the endpoint that is most overdue has been due."
 )
+CANARY_SECONDS = Histogram(
+    "tocsin_canary_duration_seconds", "From the canary's publication to its arrival in the sink.", buckets=_SECONDS
+)
 DEAD_LETTERS = Gauge("tocsin_dead_letters", "Entries set aside because they could not be classified.")
 WEBSUB_REQUESTS = Counter(
     "tocsin_websub_requests", "Hubs asked for pushes, by why and how it ended.", ["reason", "outcome"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.classifier import jobs
+from services.classifier import canary, jobs
 from services.classifier.caretaker import Caretaker
 from services.classifier.classifier import Classifier
 from services.classifier.match import Matcher
@@ -34,7 +34,7 @@ def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[tu
     def take(matcher: Matcher) -> None:
         jobs.bind(Classifier(matcher=matcher, entries=entries, stories=stories, full_text=settings.full_text))
 
-    topics = TopicsDir(settings.topics_dir, pack_cache(settings), take)
+    topics = TopicsDir(settings.topics_dir, pack_cache(settings), take, [canary.PACK])
     topics.load()
     with (
         StatusServer(settings.metrics_host, settings.metrics_port, readiness(redis_url)),

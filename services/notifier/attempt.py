@@ -70,7 +70,8 @@ async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) 
     if after.status is EndpointStatus.ACTIVE and before.status is not EndpointStatus.ACTIVE:
         commands += tenure.stores.endpoints.hasten_commands(tenure.id, held_back, tried.at.timestamp())
     await tenure.change(after, commands)
-    _report(tenure.id, envelope, tried, concluded)
+    if tenure.is_shown:
+        _report(tenure.id, envelope, tried, concluded)
 
 
 async def _covered(tenure: Tenure, digest: Envelope, tried: Tried) -> tuple[list[Delivery], list[str]]:

@@ -17,6 +17,7 @@ from services.notifier.ports import Clock, Stores
 from services.notifier.subjects import Desk
 from shared import metrics
 from shared.logs import get_logger
+from shared.models import canary
 from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order
 from shared.store.alerts import notice_command
 from shared.store.due import Command, Lease
@@ -57,6 +58,11 @@ class Tenure:
         return self.endpoint.subscription.id
 
     @property
+    def is_shown(self) -> bool:
+        """Whether people hear of it, by name or in a count."""
+        return self.id != canary.NAME
+
+    @property
     def desk(self) -> Desk:
         timing, base_url = self.pacing.timing, self.pacing.base_url
         return Desk(self.endpoint.subscription, self.endpoint.sender, self.state, timing, base_url)
@@ -79,7 +85,8 @@ class Tenure:
         await self.heed()
 
     async def end(self, next_at: float | None) -> None:
-        _observe(self.id, self.state)
+        if self.is_shown:
+            _observe(self.id, self.state)
         await self.stores.due.commit(self.lease, next_at=next_at)
 
     # What people have asked for.
@@ -119,7 +126,7 @@ class Tenure:
         if state.notice > before.notice:
             saved.append(notice_command(EndpointNotice(endpoint=self.id, notice=state.notice, at=self.clock())))
         await self.write(saved)
-        if (state.status, state.reason) != (before.status, before.reason):
+        if self.is_shown and (state.status, state.reason) != (before.status, before.reason):
             _tell(self.id, state)
 
 

@@ -24,11 +24,15 @@ log = get_logger()
 
 @dataclass(slots=True)
 class FeedsFile:
-    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
+    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force.
+
+    `canary` is polled beside them, and counted nowhere; None where it is off.
+    """
 
     path: Path
     store: FeedStore
     interval_seconds: float
+    canary: Feed | None = None
     look_every_seconds: float = LOOK_EVERY_SECONDS
     feeds: tuple[Feed, ...] = ()
     _watch: Watch = field(init=False)
@@ -39,8 +43,9 @@ class FeedsFile:
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
         self.feeds = feeds = load_feeds(self.path)
+        polled = (*feeds, self.canary) if self.canary else feeds
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
-        changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
+        changed = await patiently(lambda: self.store.configure(polled, now=time.time(), spread_seconds=spread), stop)
         if changed:
             added, removed = changed
             log.info("feeds.configured", feeds=len(feeds), added=added, removed=removed)

@@ -1,27 +1,41 @@
 """What every process serves beside its work: /metrics, /healthz (alive), /readyz (able to work)."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from shared.errors import ConfigError
 from shared.metrics import exposition
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  compared with, not listened on
 Ready = Callable[[], str | None]
 
 
-class StatusServer:
-    """A context manager: a small HTTP server in a thread of its own, so that it answers while the process is busy."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a process serves of its own, made anew each time."""
 
-    def __init__(self, host: str, port: int, ready: Ready) -> None:
+    content_type: str
+    body: Callable[[], bytes]
+
+
+class StatusServer:
+    """A context manager: a small HTTP server in a thread of its own, so that it answers while the process is busy.
+
+    `pages`: path → what else is served. `host` and `port`: where the process itself reaches it.
+    """
+
+    def __init__(self, host: str, port: int, ready: Ready, pages: Mapping[str, Page] | None = None) -> None:
         try:
-            self._server = _Server((host, port), ready)
+            self._server = _Server((host, port), ready, pages or {})
         except OSError as error:
             raise ConfigError(
                 f"TOCSIN_METRICS_PORT: cannot listen on {host}:{port}: {error.strerror}; allowed: a free one, 0 for any"
             ) from None
-        self.port = int(self._server.server_address[1])
+        bound, self.port = str(self._server.server_address[0]), int(self._server.server_address[1])
+        self.host = "127.0.0.1" if bound == EVERY_ADDRESS else bound
         self._thread = threading.Thread(target=self._server.serve_forever, name="status", daemon=True)
 
     def __enter__(self) -> "StatusServer":
@@ -36,9 +50,9 @@ class StatusServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], ready: Ready) -> None:
+    def __init__(self, address: tuple[str, int], ready: Ready, pages: Mapping[str, Page]) -> None:
         super().__init__(address, _Handler)
-        self.ready = ready
+        self.ready, self.pages = ready, pages
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/readyz":
             problem = self.server.ready()
             self._answer(503 if problem else 200, f"{problem or 'ready'}\n".encode(), "text/plain")
+        elif page := self.server.pages.get(path):
+            self._answer(200, page.body(), page.content_type)
         else:
             self._answer(404, b"here are /metrics, /healthz, /readyz\n", "text/plain")
 
