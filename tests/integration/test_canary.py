@@ -12,7 +12,9 @@ from redis.asyncio import Redis
 from services.notifier import wiring as notifying
 from services.poller import wiring as polling
 from services.poller.feeds_file import FeedsFile
+from services.poller.fetch import WithCanary
 from shared import keys
+from shared.errors import AddressDenied
 from shared.models import canary
 from shared.models.feed import PollRecord
 from shared.models.story import Story
@@ -22,7 +24,7 @@ from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from tests.canaries import Mine, mine_of
 from tests.integration.test_status import get
-from tests.servers import until
+from tests.servers import serving, until
 from tests.stores import run
 
 SERVICES = ("poller", "classifier", "notifier")
@@ -169,6 +171,24 @@ async def test_when_it_is_turned_off_it_is_due_no_more_and_served_by_nobody(mine
     async with notifying.wired(on, mine.url) as notifier:
         await notifier.book.configure(asyncio.Event())
         assert sorted(notifier.book.endpoints) == ["canary", "everything"]
+
+
+async def test_the_poller_reaches_itself_for_the_canary_and_nobody_else_near_by(mine: Mine) -> None:
+    on = settings(mine, 600)
+    async with (
+        serving() as neighbour,
+        polling.guarded_client(on) as http,
+        polling.own_client(on, "127.0.0.3") as own,
+    ):
+        client = WithCanary(http, own, neighbour.url("/canary"))
+        with pytest.raises(AddressDenied):
+            await client.fetch(neighbour.url())
+        with pytest.raises(AddressDenied):
+            await client.fetch(canary.URL)  # its address is another's here, and only 127.0.0.3 is its own
+        with polling.status_server(on.model_copy(update={"metrics_host": "127.0.0.3"}), mine.url) as status:
+            itself = WithCanary(http, own, f"http://{status.host}:{status.port}/canary")
+            assert (await itself.fetch(canary.URL)).headers["content-type"].startswith("application/rss+xml")
+    assert not neighbour.requests
 
 
 async def test_an_arrival_is_kept_as_it_was(redis: Redis) -> None:
