@@ -24,9 +24,9 @@ log = get_logger()
 class TopicsDir:
     """A context manager around a thread, which reads the packs anew whenever a file of theirs changes.
 
-    `take` is given each matcher whose packs are sound and differ from those in force; those `built_in` are always among
-    them. Packs that are wrong leave the
-    ones before in force, and are complained of once. A thread, since a job has a time limit of its own.
+    `take` is given each matcher whose packs are sound and differ from those in force; the `built_in` ones are in each.
+    Packs that are wrong leave those before in force, and are complained of once. A thread, since a job has a time limit
+    of its own.
     """
 
     directory: Path

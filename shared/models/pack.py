@@ -110,7 +110,7 @@ class TopicRule(Model):
     planned: dict[Name, Name] = Field(default_factory=dict, description="role → what it is while it is only planned")
     gather: Annotated[
         bool,
-        Field(description="whether entries that tell one happening become one story; false: each is a story"),
+        Field(description="whether entries that tell one happening become one story; false: each by itself"),
     ] = True
 
     @property

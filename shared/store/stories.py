@@ -105,13 +105,15 @@ class StoryStore:
     def change(
         self, topic: str, story_ids: Sequence[str], decide: Callable[[Sequence[Story]], Change | None]
     ) -> Change | None:
-        """Let `decide` change these stories, in the order asked for; those that are not there are left out.
+        """Let `decide` change these stories, in the order asked for; those that are not there are left out, and the
+        canary's.
 
         None when it says that nothing is to be done.
         """
 
         def choose(pipe: Pipeline) -> Change | None:
-            return decide(_read(pipe.mget(_story_keys(story_ids))))
+            found = _read(pipe.mget(_story_keys(story_ids)))
+            return decide([story for story in found if story.topic != canary.NAME])
 
         return self._once(topic, choose, lambda _: {})
 

@@ -241,9 +241,16 @@ async def test_stories_of_the_canary_are_seen_by_the_notifier_alone_and_soon_for
     for told in (old, story(id="other"), its):
         stories.assign(told.topic, told.id, MARKS, NOON, lambda _, told=told: Change(told, None))  # type: ignore[misc]
     reader, notifier = StoryReader(redis), StoryReader(redis, with_canary=True)
+    seen = list[str]()
+
+    def look(found: Sequence[Story]) -> None:
+        seen.extend(told.id for told in found)
+
     assert [told.id for told in await reader.newest(9)] == ["other"]
     assert [told.id for told in await reader.changed_since(NOON)] == ["other"]
     assert await reader.newest(9, topic=canary.NAME) == []
+    assert stories.change(TOPIC, ["its", "other"], look) is None
+    assert seen == ["other"]
     assert await reader.load_many(["its", "other", "none"]) == [None, story(id="other"), None]
     assert await notifier.load("its") == its
     assert [told.id for told in await notifier.newest(9, topic=canary.NAME)] == ["its"]
