@@ -264,6 +264,12 @@ def alerts() -> str:
     return "alerts"
 
 
+@_key("hash", "for ever", writer="notifier", readers="every process, for its metrics")
+def canary() -> str:
+    """Of the canary that arrived last, in Unix seconds: `published_at`, `fetched_at`, `delivered_at`, `slot`."""
+    return "canary"
+
+
 # Subscriptions, their endpoints, and deliveries.
 
 

@@ -23,11 +23,15 @@ log = get_logger()
 
 @dataclass(slots=True)
 class FeedsFile:
-    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
+    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force.
+
+    `canary` is polled beside them, and counted nowhere; None where it is off.
+    """
 
     path: Path
     store: FeedStore
     interval_seconds: float
+    canary: Feed | None = None
     look_every_seconds: float = LOOK_EVERY_SECONDS
     _complaint: str | None = "feeds: not yet read"
     _watch: Watch = field(init=False)
@@ -38,8 +42,9 @@ class FeedsFile:
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
         feeds = load_feeds(self.path)
+        polled = (*feeds, self.canary) if self.canary else feeds
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
-        changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
+        changed = await patiently(lambda: self.store.configure(polled, now=time.time(), spread_seconds=spread), stop)
         if changed:
             added, removed = changed
             self._complaint = None

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo
 
 from shared.models.base import HttpUrl, Model, UtcDatetime
+from shared.models.canary import NotOurs
 from shared.models.story import MILESTONES
 from shared.models.topic import Severity, Tier
 
@@ -158,7 +159,7 @@ def _reachable(many: int) -> int:
 
 
 class Subscription(Model):
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes")]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes"), NotOurs]
     channel: Channel
     topics: Annotated[tuple[str, ...], Field(description="empty: every topic")] = ()
     event_types: Annotated[tuple[str, ...], Field(description="empty: every one, as the topic's pack names them")] = ()

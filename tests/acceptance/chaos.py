@@ -74,6 +74,7 @@ PACE = {
     "TOCSIN_DELIVERY_RETRY_SCALE": "0.2",
     "TOCSIN_JOB_TIMEOUT_SECONDS": "10",
     "TOCSIN_METRICS_PORT": "0",
+    "TOCSIN_CANARY_SECONDS": "0",  # every entry is accounted for
     "TOCSIN_GATEWAY_PORT": "0",
     "TOCSIN_ALLOW_NETWORKS": "127.0.0.0/8",
 }
