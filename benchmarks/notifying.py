@@ -69,13 +69,17 @@ class Notifiers:
 
     def backlog(self) -> int:
         """Alerts that were not put before the endpoints, and messages that wait there."""
-        (group,) = self.redis.xinfo_groups(keys.alerts())
-        unread: Any = self.redis.xrange(keys.alerts(), min=b"(" + group["last-delivered-id"])
-        with self.redis.pipeline(transaction=False) as pipe:
-            for name in self.endpoints:
-                pipe.zcard(keys.waiting(name))
-                pipe.zcard(keys.under_way(name))
-            return len(unread) + int(group["pending"]) + int(sum(pipe.execute()))
+        return backlog(self.redis, self.endpoints)
+
+
+def backlog(redis: Redis, endpoints: Sequence[str]) -> int:
+    (group,) = redis.xinfo_groups(keys.alerts())
+    unread: Any = redis.xrange(keys.alerts(), min=b"(" + group["last-delivered-id"])
+    with redis.pipeline(transaction=False) as pipe:
+        for name in endpoints:
+            pipe.zcard(keys.waiting(name))
+            pipe.zcard(keys.under_way(name))
+        return len(unread) + int(group["pending"]) + int(sum(pipe.execute()))
 
 
 @contextmanager
@@ -83,15 +87,13 @@ def notifiers(many: int, redis: Redis, url: str, hooks: Sequence[str], **setting
     """Processes as in production, on an empty Redis, that nothing holds up."""
     redis.flushall()
     with TemporaryDirectory(prefix="tocsin-bench-") as home:
-        book = Path(home) / "subscriptions.yaml"
-        endpoints = {f"endpoint-{number}": hook for number, hook in enumerate(hooks)}
-        book.write_text(json.dumps({"subscriptions": [_subscription(*each) for each in endpoints.items()]}))
-        chosen = {"redis_url": url, "subscriptions_file": book, "data_dir": home, **_PACE, **settings}
+        book, endpoints = written(hooks, Path(home))
+        chosen = {"redis_url": url, "subscriptions_file": book, "data_dir": home, **PACE, **settings}
         env = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
         env |= {f"TOCSIN_{name.upper()}": str(value) for name, value in chosen.items()}
         started = [_notifier(env) for _ in range(many)]
         try:
-            crew = Notifiers(started, redis, tuple(endpoints))
+            crew = Notifiers(started, redis, endpoints)
             wait(crew.are_ready, START_SECONDS)
             yield crew
         finally:
@@ -100,7 +102,15 @@ def notifiers(many: int, redis: Redis, url: str, hooks: Sequence[str], **setting
                 process.wait()
 
 
-_PACE = {
+def written(hooks: Sequence[str], home: Path) -> tuple[Path, tuple[str, ...]]:
+    """A file with a subscription for each, and their names."""
+    endpoints = {f"endpoint-{number}": hook for number, hook in enumerate(hooks)}
+    book = home / "subscriptions.yaml"
+    book.write_text(json.dumps({"subscriptions": [_subscription(*each) for each in endpoints.items()]}))
+    return book, tuple(endpoints)
+
+
+PACE = {
     "alert_hold_seconds": 0,
     "alert_update_interval_seconds": 0,
     "metrics_port": 0,
@@ -130,7 +140,7 @@ class Teller:
     _alert: str = field(init=False)
 
     def __post_init__(self) -> None:
-        made = sample_story(datetime.now(UTC)).model_copy(update={"id": _PLACEHOLDER})
+        made = _as_written(sample_story(datetime.now(UTC)))
         self._story, self._alert = made.model_dump_json(exclude_defaults=True), _announced(made).model_dump_json()
 
     def tell(self, many: int = 1) -> None:
@@ -149,6 +159,14 @@ class Teller:
             time.sleep(max(0.0, began + number / a_second - time.time()))
             self.tell()
             self.told[first + number] = began + number / a_second
+
+
+def _as_written(sample: Story) -> Story:
+    """With what the classifier adds."""
+    newest = sample.revisions[-1]
+    known = {"entry_id": sample.articles[0].entry_id, "taken_at": newest.at}
+    revisions = (*sample.revisions[:-1], newest.model_copy(update=known))
+    return sample.model_copy(update={"id": _PLACEHOLDER, "revisions": revisions})
 
 
 def _announced(story: Story) -> Alert:

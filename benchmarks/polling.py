@@ -14,18 +14,11 @@ or the demo's, as `renewal` makes news of them; then small ones of 20 items and 
 
 import argparse
 import asyncio
-import gc
-import json
-import subprocess
-import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from urllib.request import urlopen
 
 import aiohttp
 from reader import Reader
@@ -33,77 +26,14 @@ from redis import Redis
 
 from benchmarks.measure import Contestant, Row, in_turn, logging_as_in_production, private_redis, progress, row, table
 from benchmarks.parsing import read_corpus
+from benchmarks.pollers import checked, feed_server, our_poller, settings_for
 from benchmarks.renewal import NEWS, open_reader, renewable
 from services.poller.fetch import ACCEPT
-from services.poller.poller import Poller
-from services.poller.wiring import wired
-from shared.metrics import FEED_POLLS
 from shared.queue import JobQueue
-from shared.settings import Settings, load_settings
+from shared.settings import Settings
 from shared.store.connection import connect_sync
-from shared.store.due import DueSet
 
 FEEDS, ROUNDS = 500, 5
-LOOK_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class FeedServer:
-    urls: Sequence[str]
-
-    def answered(self) -> Counter[str]:
-        """Answers so far, by status."""
-        with urlopen(self.urls[0].rsplit("/", 1)[0] + "/answered") as response:
-            return Counter(json.load(response))
-
-
-@contextmanager
-def feed_server(feeds: int, news: int = 0, documents: Path | None = None) -> Iterator[FeedServer]:
-    """In a process of its own, that its CPU be not ours."""
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.feed_server",
-        str(feeds),
-        str(news),
-        *map(str, filter(None, [documents])),
-    ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process.stdin:  # it ends when this is closed
-            yield FeedServer(json.loads(process.stdout.readline()))
-
-
-@contextmanager
-def our_poller(runner: asyncio.Runner, settings: Settings, redis_url: str) -> Iterator[Callable[[], None]]:
-    """A lap of the real poller: every feed becomes due, and is polled and committed."""
-    stack = AsyncExitStack()
-    try:
-        parts = runner.run(stack.enter_async_context(wired(settings, redis_url)))
-        runner.run(parts.feeds_file.configure(asyncio.Event()))
-        gc.freeze()  # as in its own process; the peers stand in this one, and gain by it, too
-        yield lambda: runner.run(_poll_all(parts.poller, parts.feeds_file.store.due))
-    finally:
-        runner.run(stack.aclose())
-
-
-async def _poll_all(poller: Poller, due: DueSet) -> None:
-    feeds = await due.members()
-    done = _polls() + len(feeds)
-    await due.schedule(dict.fromkeys(feeds, time.time()))
-    stop = asyncio.Event()
-    polling = asyncio.create_task(poller.run(stop))
-    while _polls() < done:  # noqa: ASYNC110 - a counter tells nobody
-        await asyncio.sleep(LOOK_SECONDS)
-    stop.set()
-    await polling
-
-
-def _polls() -> float:
-    """Polls that have ended, in whatever way."""
-    samples = (sample for metric in FEED_POLLS.collect() for sample in metric.samples)
-    return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
 @contextmanager
@@ -137,36 +67,6 @@ def bare_aiohttp(runner: asyncio.Runner, urls: Sequence[str], settings: Settings
         yield lambda: runner.run(get_all(session))
     finally:
         runner.run(session.close())
-
-
-def settings_for(urls: Sequence[str], directory: Path) -> Settings:
-    """The defaults, but for an interval that no benchmark outlasts."""
-    feeds_file = directory / "feeds.yaml"
-    feeds_file.write_text(json.dumps({"feeds": [{"url": url, "name": f"Feed {n}"} for n, url in enumerate(urls)]}))
-    return load_settings(
-        {
-            "TOCSIN_FEEDS_FILE": str(feeds_file),
-            "TOCSIN_ALLOW_NETWORKS": "127.0.0.0/8",
-            "TOCSIN_POLL_INTERVAL_SECONDS": "86400",
-            "TOCSIN_POLL_HOST_GAP_SECONDS": "0.001",  # laps follow each other faster than polls of a host may
-            "TOCSIN_METRICS_PORT": "0",
-            "TOCSIN_CANARY_SECONDS": "0",
-        }
-    )
-
-
-def _checked(lap: Callable[[], None], server: FeedServer, redis: Redis | None, status: int = 304) -> Contestant:
-    """Each lap must bring each feed's answer of this status once, and nothing else."""
-    answered: Counter[str] = Counter()
-
-    def before() -> None:
-        answered.update(server.answered() - answered)
-
-    def after() -> None:
-        if (brought := server.answered() - answered) != Counter({str(status): len(server.urls)}):
-            raise RuntimeError(f"a lap over {len(server.urls)} feeds brought {dict(brought)}, not {status}")
-
-    return Contestant(lap, before, after, redis)
 
 
 def measure(feeds: int = FEEDS, rounds: int = ROUNDS, corpus: Path | None = None) -> list[Row]:
@@ -203,7 +103,7 @@ def unchanged(feeds: int, rounds: int) -> list[Row]:
             for name, first in laps.items():
                 progress(f"first polls: {name}")
                 first()
-            contestants = {name: _checked(lap, server, redis if name == "ours" else None) for name, lap in laps.items()}
+            contestants = {name: checked(lap, server, redis if name == "ours" else None) for name, lap in laps.items()}
             cpu = in_turn(contestants, rounds)
     return [
         row(
@@ -246,8 +146,8 @@ def changed(what: str, feeds: int, rounds: int, documents: Path | None = None) -
         theirs()
         our_entries, their_entries = lambda: _queued(redis), lambda: reader.get_entry_counts().total or 0
         contestants = {
-            "ours": _bringing(feeds * NEWS, our_entries, _checked(ours, our_server, redis, 200)),
-            "reader": _bringing(feeds * NEWS, their_entries, _checked(theirs, their_server, None, 200)),
+            "ours": _bringing(feeds * NEWS, our_entries, checked(ours, our_server, redis, 200)),
+            "reader": _bringing(feeds * NEWS, their_entries, checked(theirs, their_server, None, 200)),
         }
         cpu = in_turn(contestants, rounds)
     meaning = "For one CPU second we take in the news of {:.1f} times as many feeds as `reader` does."

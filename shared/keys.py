@@ -405,12 +405,6 @@ def counters() -> str:
     return "counters"
 
 
-@_key("hash", "for ever", writer="notifier", readers="classifier")
-def canary() -> str:
-    """The canary that came to its end last: `published_at`, `delivered_at`, … in Unix seconds."""
-    return "canary"
-
-
 def reference() -> str:
     """`docs/reference/keys.md`."""
     return "\n".join(_reference()) + "\n"

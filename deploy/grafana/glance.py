@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from deploy.grafana import slo
 from deploy.grafana.panels import BAD, GOOD, NUMBER_HEIGHT, WARNING, Query, Style, Words, numbers
 from deploy.grafana.promql import count, level, or_zero, share
-from services.poller.outcome import Outcome
+from shared.models.feed import Outcome
 
 SERVICES = ("poller", "classifier", "notifier", "gateway")
 _SUCCESSES = "|".join(outcome.value for outcome in Outcome if outcome.succeeded)

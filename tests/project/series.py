@@ -39,10 +39,17 @@ def exposed() -> dict[str, frozenset[str]]:
     return _samples(rows)
 
 
+# Prometheus' own, of what rings.
+ALERTS = {
+    "ALERTS": frozenset({"alertname", "alertstate", "severity"}),
+    "ALERTS_FOR_STATE": frozenset({"alertname", "severity"}),
+}
+
+
 def existing() -> dict[str, frozenset[str]]:
     """All that can be asked for: what is exposed or will be, the client's own, Prometheus' own, what is recorded."""
     expected = [(name, kind, labels) for name, kind, *labels in map(str.split, EXPECTED.strip().splitlines())]
-    return exposed() | _samples(expected) | _of_the_client() | {"up": SCRAPED} | recorded()
+    return exposed() | _samples(expected) | _of_the_client() | {"up": SCRAPED} | ALERTS | recorded()
 
 
 def _samples(rows: list[tuple[str, str, list[str]]]) -> dict[str, frozenset[str]]:

@@ -69,6 +69,16 @@ def test_alerts_at_a_steady_rate_all_arrive_once() -> None:
     assert (held["deliveries"], held["lost"], held["repeated"]) == (30, 0, 0)
 
 
+def test_what_watching_costs_is_measured_on_each_path() -> None:
+    sizes = ("--feeds", "5", "--entries", "5", "--deliveries", "10", "--rounds", "1")
+    command = [sys.executable, "-m", "benchmarks.observing", *sizes]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    ratios = {line.split("  ")[0]: found for line in run.stdout.splitlines() if (found := RATIO.search(line))}
+    assert list(ratios) == ["metrics: polls", "metrics: entries", "metrics: deliveries"]
+    assert all(float(found["median"]) > 0 for found in ratios.values())
+
+
 def test_a_ratio_is_taken_within_its_round() -> None:
     measured = row("work", "pieces/CPU s", 10, ours=[1.0, 2.0, 4.0], peer=[2.0, 6.0, 4.0], meaning="{:.1f} times")
     assert measured.ratios == (2.0, 3.0, 1.0)

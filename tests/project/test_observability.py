@@ -42,14 +42,7 @@ PAGE_EXPRESSIONS = [expression for page in PAGES for expression in page_expressi
 EXPRESSIONS = list(dict.fromkeys([*rule_expressions(), *panel_expressions(), *PAGE_EXPRESSIONS]))
 
 # Exposed, and neither on a panel nor in a rule.
-UNWATCHED = {
-    "tocsin_feed_parses_total": "How documents are read tells of parsers; a feed that cannot be read is a failed poll.",
-    "tocsin_alerts_suppressed_total": "Not to be told is mostly as wanted; asked for when somebody misses a message.",
-    "tocsin_endpoint_transitions_total": "The states themselves are watched.",
-    "tocsin_websub_requests_total": "A feed whose hub does not push is polled.",
-    "tocsin_websub_answers_total": "As above.",
-    "tocsin_websub_pushes_total": "As above.",
-}
+UNWATCHED: dict[str, str] = {}
 VALUES = {
     ("tocsin_feed_polls_total", "outcome"): {outcome.value for outcome in Outcome},
     ("tocsin_endpoint_state", "state"): {status.value for status in EndpointStatus},
