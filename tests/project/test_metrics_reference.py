@@ -1,6 +1,10 @@
 """Metrics, their reference and their use in the code are one. `make docs` makes the first test pass."""
 
 import ast
+import shutil
+import subprocess
+
+import pytest
 
 from shared import metrics
 from tests.project.sources import ROOT, python_files, tree
@@ -27,3 +31,11 @@ def test_a_metric_is_named_by_the_conventions_and_says_what_it_counts() -> None:
         assert family.name.startswith("tocsin_"), family.name
         assert family.type != "histogram" or family.name.endswith("_seconds"), family.name
         assert family.documentation.endswith("."), family.name
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, of the prometheus package, is not installed")
+def test_prometheus_finds_nothing_amiss_in_what_is_exposed() -> None:
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=metrics.exposition(), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
