@@ -9,20 +9,15 @@ from typing import Any
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from ruamel.yaml import YAML
 
-from shared import metrics
-from tests.project.expected import METRICS as EXPECTED
 from tests.project.sources import ROOT
 
 PROMETHEUS = ROOT / "deploy/prometheus"
 DASHBOARDS = sorted((ROOT / "deploy").rglob("*.json"))
 SCRAPED = frozenset({"job", "instance"})
-# Kept in Redis, and told by every classifier alike: their sum is too much by as many as there are classifiers.
-SHARED = re.compile(
-    r"tocsin_(classification|story_decisions|alerts_total|job_duration|queue|workers|dead_letters|feeds|feed_age"
-    r"|feed_staleness|endpoint_state|endpoint_waiting|endpoints|streams_pending|canary|redis)"
-)
-
+_REFERENCE = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", re.MULTILINE)
+_SHARED = re.compile(r"^\| `(\w+)` \|.*\| max \|", re.MULTILINE)
+_VALUES = re.compile(r"^\| `(\w+)` \| `(\w+)` \| (`.*`) \|$", re.MULTILINE)
 _STRING = re.compile(r'"[^"]*"')
 _NOT_NAMES = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 _NAME = re.compile(r"(?<![\w.:$])[a-zA-Z_:][\w:]*+(?!\s*\()")
@@ -34,22 +29,29 @@ _AGGREGATION = r"\b{}(?:\s+(?:by|without)\s*\([^)]*\))?\s*\("
 
 def exposed() -> dict[str, frozenset[str]]:
     """The sample names that processes of ours expose, a histogram's three included, and their labels."""
-    rows = [(name, kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in _ROW.findall(metrics.reference())]
+    rows = [(name, kind, re.findall(r"`(\w+)`", labels)) for name, kind, labels in _ROW.findall(_REFERENCE)]
     assert rows
     return _samples(rows)
 
 
-# Prometheus' own, of what rings.
-ALERTS = {
-    "ALERTS": frozenset({"alertname", "alertstate", "severity"}),
-    "ALERTS_FOR_STATE": frozenset({"alertname", "severity"}),
-}
-
-
 def existing() -> dict[str, frozenset[str]]:
-    """All that can be asked for: what is exposed or will be, the client's own, Prometheus' own, what is recorded."""
-    expected = [(name, kind, labels) for name, kind, *labels in map(str.split, EXPECTED.strip().splitlines())]
-    return exposed() | _samples(expected) | _of_the_client() | {"up": SCRAPED} | ALERTS | recorded()
+    """All that can be asked for: what is exposed, the client's own, Prometheus' own, what is recorded."""
+    return exposed() | _of_the_client() | _of_prometheus() | recorded()
+
+
+def shared() -> set[str]:
+    """Metrics that every classifier tells alike, from Redis: a sum would have each once for every classifier."""
+    return {*_SHARED.findall(_REFERENCE)}
+
+
+def values() -> dict[tuple[str, str], set[str]]:
+    """Those that a metric's label has, where they are known beforehand."""
+    return {(name, label): set(re.findall(r"`(.+?)`", row)) for name, label, row in _VALUES.findall(_REFERENCE)}
+
+
+def family(name: str) -> str:
+    """A histogram's three as one."""
+    return re.sub(r"_(bucket|count|sum)$", "", name)
 
 
 def _samples(rows: list[tuple[str, str, list[str]]]) -> dict[str, frozenset[str]]:
@@ -67,6 +69,12 @@ def _of_the_client() -> dict[str, frozenset[str]]:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return {sample.name: SCRAPED | {*sample.labels} for family in registry.collect() for sample in family.samples}
+
+
+def _of_prometheus() -> dict[str, frozenset[str]]:
+    given = [rule["labels"] for rule in rules() if "alert" in rule]
+    alerts = SCRAPED | {"alertname", "alertstate"} | {label for labels in given for label in labels}
+    return {"up": SCRAPED, "ALERTS": alerts, "ALERTS_FOR_STATE": alerts}
 
 
 def rules() -> list[dict[str, Any]]:

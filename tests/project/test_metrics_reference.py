@@ -1,6 +1,10 @@
 """Metrics, their reference and their use in the code are one. `make docs` makes the first test pass."""
 
 import ast
+import shutil
+import subprocess
+
+import pytest
 
 from shared import metrics
 from shared.errors import FetchError
