@@ -11,6 +11,7 @@ from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.metrics.labels import ConfigFile
+from shared.models.feed import Feed
 from shared.runtime.pausing import pause
 from shared.store.feeds import FeedStore
 from shared.store.patience import patiently

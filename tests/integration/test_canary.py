@@ -161,9 +161,10 @@ async def test_it_is_polled_beside_the_feeds_of_the_file_and_stays_when_that_is_
 async def test_when_it_is_turned_off_it_is_due_no_more_and_served_by_nobody(mine: Mine, feeds: FeedStore) -> None:
     on, off = settings(mine, 600), settings(mine, 0)
     for chosen, due in ((on, {canary.FEED_ID}), (off, set[str]())):
-        await polling.feeds_file(chosen, feeds).configure(asyncio.Event())
+        followed = polling.feeds_file(chosen, feeds)
+        await followed.configure(asyncio.Event())
         assert await feeds.due.members() == due
-        with polling.status_server(chosen, mine.url) as status:
+        with polling.status_server(chosen, mine.url, followed) as status:
             assert get(status.port, "/canary")[0] == (200 if due else 404)
     async with notifying.wired(off, mine.url) as notifier:
         await notifier.book.configure(asyncio.Event())
@@ -173,7 +174,7 @@ async def test_when_it_is_turned_off_it_is_due_no_more_and_served_by_nobody(mine
         assert sorted(notifier.book.endpoints) == ["canary", "everything"]
 
 
-async def test_the_poller_reaches_itself_for_the_canary_and_nobody_else_near_by(mine: Mine) -> None:
+async def test_the_poller_reaches_itself_for_the_canary_and_nobody_else_near_by(mine: Mine, feeds: FeedStore) -> None:
     on = settings(mine, 600)
     async with (
         serving() as neighbour,
@@ -185,7 +186,8 @@ async def test_the_poller_reaches_itself_for_the_canary_and_nobody_else_near_by(
             await client.fetch(neighbour.url())
         with pytest.raises(AddressDenied):
             await client.fetch(canary.URL)  # its address is another's here, and only 127.0.0.3 is its own
-        with polling.status_server(on.model_copy(update={"metrics_host": "127.0.0.3"}), mine.url) as status:
+        there, followed = on.model_copy(update={"metrics_host": "127.0.0.3"}), polling.feeds_file(on, feeds)
+        with polling.status_server(there, mine.url, followed) as status:
             itself = WithCanary(http, own, f"http://{status.host}:{status.port}/canary")
             assert (await itself.fetch(canary.URL)).headers["content-type"].startswith("application/rss+xml")
     assert not neighbour.requests

@@ -72,7 +72,7 @@ def test_another_path_says_what_there_is() -> None:
 def test_a_page_of_the_process_itself_is_made_anew_each_time() -> None:
     turns = count(1)
     page = Page("text/x-turn", lambda: str(next(turns)).encode())
-    with StatusServer("127.0.0.1", 0, lambda: None, {"/turn": page}) as server:
+    with StatusServer("127.0.0.1", 0, lambda: b"", pages={"/turn": page}) as server:
         assert [get(server.port, "/turn?again") for _ in range(2)] == [
             (200, "1", "text/x-turn"),
             (200, "2", "text/x-turn"),
@@ -83,7 +83,7 @@ def test_a_page_of_the_process_itself_is_made_anew_each_time() -> None:
     ("listens", "reached"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.2",) * 2]
 )
 def test_it_knows_where_the_process_itself_reaches_it(listens: str, reached: str) -> None:
-    with StatusServer(listens, 0, lambda: None) as server:
+    with StatusServer(listens, 0, lambda: b"") as server:
         assert server.host == reached
 
 

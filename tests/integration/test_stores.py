@@ -21,6 +21,7 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
 from shared.store.pages import DUE_PAGES
+from shared.store.standing import Standing
 from shared.store.stories import OF_A_SET, OF_A_TERM, StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
 from tests.stores import run, run_sync, stand
@@ -429,7 +430,7 @@ async def test_a_disabled_feed_is_kept_but_not_due(feeds: FeedStore) -> None:
     assert await feeds.due.members() == set()
 
 
-async def test_the_canary_is_polled_and_counted_nowhere(feeds: FeedStore, redis: Redis) -> None:
+async def test_the_canary_is_polled_and_counted_nowhere(feeds: FeedStore, redis: Redis, sync_redis: SyncRedis) -> None:
     own, news = canary.canary_feed(600), feed()
     assert await feeds.configure([news, own], now=1000, spread_seconds=0) == (1, 0)
     assert await feeds.due.members() == {news.id, own.id}
@@ -438,7 +439,10 @@ async def test_the_canary_is_polled_and_counted_nowhere(feeds: FeedStore, redis:
         ill = feed_state(health=FeedHealth.FAILING)
         record = PollRecord(at=NOON, outcome="timeout", seconds=1, next_after=1, next_reason="backoff")
         await run(redis, feeds.state_commands(each.id, ill, None, record))
-    assert await feeds.unwell() == {FeedHealth.FAILING: 1}
+    with sync_redis:
+        now = Standing(sync_redis).feeds(1000)
+    assert now.states[FeedHealth.FAILING] == 1
+    assert sum(now.states.values()) == 1
     assert await feeds.configure([news], now=1000, spread_seconds=0) == (0, 0)
     assert await feeds.due.members() == {news.id}
 

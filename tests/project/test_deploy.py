@@ -11,7 +11,6 @@ from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
 from shared.models.subscription import WebhookChannel
 from shared.settings import PREFIX, Settings, load_settings, variable
-from tests.exposition import names, sample_names, samples
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

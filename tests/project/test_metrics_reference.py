@@ -1,8 +1,7 @@
 """Metrics, their reference and their use in the code are one. `make docs` makes the first test pass."""
 
 import ast
-import shutil
-import subprocess
+import re
 
 import pytest
 
@@ -14,7 +13,6 @@ from shared.models.page import PageOutcome
 from shared.models.story import Decision, StoryDecision
 from shared.models.subscription import DeliveryOutcome
 from shared.models.websub import AskOutcome
-from tests.exposition import sample_names
 from tests.project.sources import ROOT, python_files, tree
 
 UNITS = {"seconds", "bytes", "total", "info"}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from shared.models.feed import Outcome
 from shared.models.endpoint import EndpointStatus
+from shared.models.feed import Outcome
 from tests.project.series import (
     PROMETHEUS,
     existing,
