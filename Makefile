@@ -7,13 +7,15 @@ PYTHONS ?= python3.11 python3.12 python3
 REFERENCE := docs/reference
 # More words for pytest, `tocsin up` and the like: make test ARGS="-k due -x"
 ARGS ?=
+# Tests wait more than they work; one worker: make test WORKERS=0
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test check format chaos bench eval docs lock up down clean
+.PHONY: help install run demo test check format chaos bench eval docs dashboards lock up down clean
 
 help: ## say what there is
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## create the environment from the lock; leaves .venv/bin/tocsin
 
@@ -24,7 +26,7 @@ demo: install ## show the whole system on invented news, offline, within a minut
 	@$(BIN)/tocsin demo $(ARGS)
 
 test: install ## run every test, on a Redis of their own
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: install ## lint, format, types, the direction of imports
 	@$(BIN)/ruff check .
@@ -62,6 +64,9 @@ docs: install ## write the generated reference pages anew
 	done
 	@$(BIN)/python -m shared.config.schema $(REFERENCE)/schemas
 
+dashboards: install ## write Grafana's boards anew from their code
+	@$(BIN)/python -m deploy.grafana.build
+
 UV_COMPILE = uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
@@ -85,7 +90,7 @@ down: ## take the containers down; what they stored stays
 
 clean: ## remove the environment and all caches; ./data stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
-	@find services shared tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find services shared tests benchmarks deploy -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment that works is kept; a broken or half-made one is made anew.
 $(VENV)/.installed: requirements/dev.txt pyproject.toml

@@ -2,10 +2,10 @@
 
     python -m benchmarks.observing [--feeds N] [--entries N] [--deliveries N] [--rounds N]
 
-Three paths, each as in production but in this process: polls of unchanged feeds with their commits, the cheapest there
-are; batches of the demo's entries through the classifier, into stories; and deliveries, from the alert to the log of
-the attempt. With metrics each lap ends with a scrape, though Prometheus comes only every 15 seconds. Without them
-nothing is counted, observed, or written for others to read.
+Three paths, each as in production but in this process: polls of unchanged feeds with their commits, the cheapest
+there are; batches of the demo's entries through the classifier, into stories; and deliveries, from the alert to the
+log of the attempt. With metrics each lap ends with a scrape, though Prometheus comes only every 15 seconds. Without
+them nothing is counted, observed, or written for others to read.
 
 The ratio is how much is done with metrics, by what is done without: 1 would be for nothing.
 """

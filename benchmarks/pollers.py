@@ -93,6 +93,7 @@ def settings_for(urls: Sequence[str], directory: Path) -> Settings:
             "TOCSIN_POLL_INTERVAL_SECONDS": "86400",
             "TOCSIN_POLL_HOST_GAP_SECONDS": "0.001",  # laps follow each other faster than polls of a host may
             "TOCSIN_METRICS_PORT": "0",
+            "TOCSIN_CANARY_SECONDS": "0",
         }
     )
 

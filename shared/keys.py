@@ -264,6 +264,12 @@ def alerts() -> str:
     return "alerts"
 
 
+@_key("hash", "for ever", writer="notifier", readers="every process, for its metrics")
+def canary() -> str:
+    """Of the canary that arrived last, in Unix seconds: `published_at`, `fetched_at`, `delivered_at`, `slot`."""
+    return "canary"
+
+
 # Subscriptions, their endpoints, and deliveries.
 
 
@@ -397,12 +403,6 @@ def websub_pushes(feed_id: str) -> str:
 def counters() -> str:
     """What all classifiers have counted: metric, values of its labels and part of a histogram → number."""
     return "counters"
-
-
-@_key("hash", "for ever", writer="notifier", readers="classifier")
-def canary() -> str:
-    """The canary that came to its end last: `published_at`, `delivered_at`, … in Unix seconds."""
-    return "canary"
 
 
 def reference() -> str:

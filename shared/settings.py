@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         9101,
         description="the port of /metrics, 0 for any free one; `tocsin up` gives each process its own",
     )
+    canary_seconds: Annotated[int, Field(ge=0)] = Field(
+        600, description="how often an entry of Tocsin's own goes the whole way, in whole seconds; 0: never"
+    )
     gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
     gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")
 

@@ -38,6 +38,7 @@ SERVICE = Path(wiring.__file__).parent
 def settings(**over: object) -> Settings:
     """Without waiting for anything."""
     at_once: dict[str, object] = {
+        "canary_seconds": 0,
         "alert_hold_seconds": 0.0,
         "alert_update_interval_seconds": 0.0,
         "delivery_retry_scale": 0.001,

@@ -13,6 +13,7 @@ from services.classifier.ports import Entries, Stories
 from services.classifier.telling import caused, counted, disown, marks_of, place, put, take_away
 from shared import metrics
 from shared.logs import get_logger
+from shared.models import canary
 from shared.models.change import Background, Change
 from shared.models.entry import Entry
 from shared.models.story import Story, StoryDecision
@@ -58,13 +59,23 @@ class Classifier:
         if entry.gone:
             yield from self._take_away(entry, now)
             return
-        others = {*self.matcher.versions}
-        for match in self.matcher.classify(entry, now).matches:
+        others = self._topics
+        for match in self._matches(entry, now):
             yield self._tell(entry, match, now, taken_at) if match.relevant else Told(match.topic, match)
             if match.relevant:
                 others.discard(match.topic)
         if others and (entry.change or entry.text or opens_with_notice(entry, self.matcher.lexicons)):
             yield from self._disown(entry, others, now)
+
+    @property
+    def _topics(self) -> set[str]:
+        """That publishers' entries may be about."""
+        return {*self.matcher.versions} - {canary.NAME}
+
+    def _matches(self, entry: Entry, now: datetime) -> Iterator[TopicMatch]:
+        """Whatever the words, only the canary is about the canary, and about nothing else."""
+        matches = self.matcher.classify(entry, now).matches
+        return (match for match in matches if (match.topic == canary.NAME) is (entry.feed_id == canary.FEED_ID))
 
     def _tell(self, entry: Entry, match: TopicMatch, now: datetime, taken_at: datetime | None) -> Told:
         change = self._assign(entry, match, now, None if entry.edition else taken_at)
@@ -76,7 +87,7 @@ class Classifier:
         def decide(held: Story, _: Background) -> Change:
             return counted(caused(take_away(entry, held, now), entry.id), StoryDecision.WITHDRAWN)
 
-        for topic in self.matcher.versions:
+        for topic in self._topics:
             if change := self.stories.reread(topic, entry.id, entry.edition, now, decide):
                 yield Told(topic, None, change)
 
@@ -99,7 +110,7 @@ class Classifier:
             decision = StoryDecision(article.decision.value) if article else StoryDecision.UNLISTED
             return counted(replace(change, wants_text=change.wants_text and self.full_text), decision)
 
-        marks = marks_of(entry, fingerprint(entry, match))
+        marks = marks_of(entry, fingerprint(entry, match), gather=match.gather)
         return self.stories.assign(match.topic, entry.id, marks, now, decide_among, edition=entry.edition)
 
     def _reread(self, entry: Entry, match: TopicMatch, now: datetime) -> Change | None:
@@ -113,7 +124,7 @@ class Classifier:
 def _note(entry: Entry, told: Told) -> None:
     if told.match is not None:
         _count(told.match)
-        if not told.match.relevant:
+        if not told.match.relevant or told.topic == canary.NAME:
             return
     change = told.change
     if change is None:

@@ -76,6 +76,11 @@ def assign(
     )
 
 
+def alone(entry: Entry, candidates: Sequence[Story]) -> Assignment:
+    """For a topic whose stories gather nothing: only the same item, published once more, comes to where it was."""
+    return _same_item(entry, candidates) or Assignment(None, Decision.NEW, 0.0, "its topic gathers nothing")
+
+
 def twin(
     entry: Entry,
     fingerprint: Fingerprint,

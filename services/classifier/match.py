@@ -93,6 +93,7 @@ class Topic:
             grounds=_grounds(self.pack, text, hits),
             reply=_reply(self.pack.topic, text, hits),
             claims=claims,
+            gather=self.pack.topic.gather,
             notice=note.notice if note else None,
             notice_at=note.start if note else None,
         )

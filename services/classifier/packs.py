@@ -1,7 +1,7 @@
 """The topic packs of an installation, loaded, held to their own examples, and compiled."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.classifier.cache import PackCache
@@ -27,12 +27,13 @@ def pack_cache(settings: Settings) -> PackCache:
     return PackCache(settings.data_dir / CACHE)
 
 
-def load_matcher(directory: Path, cache: PackCache | None = None) -> Matcher:
-    """Every pack under `directory`. `ConfigError` names each file, line and example that is not met."""
+def load_matcher(directory: Path, cache: PackCache | None = None, built_in: Sequence[TopicPack] = ()) -> Matcher:
+    """Every pack under `directory`, and those `built_in`. `ConfigError` names each file, line and example that is not
+    met."""
     problems = Problems()
     packs = [pack for home in topic_directories(directory) if (pack := problems.of(load_pack, home, cache))]
     problems.report()
-    return compile_topics(packs, Grammars())
+    return compile_topics([*packs, *built_in], Grammars())
 
 
 def load_pack(home: Path, cache: PackCache | None = None) -> TopicPack:

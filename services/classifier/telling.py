@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.classifier.alerting import Ring, Silent, decide
-from services.classifier.cluster import assign, identities, index_sets, index_terms, twin
+from services.classifier.cluster import alone, assign, identities, index_sets, index_terms, twin
 from services.classifier.corrections import corrected, corrected_text
 from services.classifier.fingerprint import fingerprint
 from services.classifier.likeness import Corpus
@@ -21,8 +21,10 @@ from shared.models.story import Alert, AlertType, Decision, Fingerprint, Reason,
 from shared.models.topic import Notice, TopicMatch
 
 
-def marks_of(entry: Entry, fingerprint: Fingerprint) -> Marks:
-    """By what the entry is found by others, and finds them."""
+def marks_of(entry: Entry, fingerprint: Fingerprint, *, gather: bool = True) -> Marks:
+    """By what the entry is found by others, and finds them; without `gather` only by what makes it the same item."""
+    if not gather:
+        return Marks(identities(entry, Fingerprint()))
     figures = (figure_key(role, value) for role, values in fingerprint.figures.items() for value in values)
     terms, sets = index_terms(fingerprint), index_sets(fingerprint)
     return Marks(identities(entry, fingerprint), terms, tuple(figures), sets)
@@ -35,7 +37,8 @@ def place(entry: Entry, match: TopicMatch, background: Background, now: datetime
     """
     print_ = fingerprint(entry, match)
     corpus = Corpus(background.live, background.holding, background.figures)
-    assignment = assign(entry, print_, background.stories, corpus, now)
+    stories = background.stories
+    assignment = assign(entry, print_, stories, corpus, now) if match.gather else alone(entry, stories)
     assignment = notice_beside(assignment, entry, match, background.stories)
     before = _named(assignment.story_id, background)
     takes_back = retracts(entry, match, before)
@@ -55,7 +58,7 @@ def place(entry: Entry, match: TopicMatch, background: Background, now: datetime
     else:
         after, ring = corrected(before, told(before), entry, match, now) if before else (told(None), None)
         change = decided(before, after, entry.id, background, now, ring)
-    marks = marks_of(entry, print_)
+    marks = marks_of(entry, print_, gather=match.gather)
     found_by = marks if assignment.derived_from is None else Marks(marks.identities)
     return replace(change, marks=change.marks.and_of(found_by), wants_text=wants_text(entry, assignment.decision))
 

@@ -1,7 +1,7 @@
 """The topics directory, followed while the classifier runs."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.metrics.labels import ConfigFile
+from shared.models.pack import TopicPack
 
 # A change is taken at the second look that finds it: within two of these and the time to load.
 LOOK_EVERY_SECONDS = 0.5
@@ -24,13 +25,15 @@ log = get_logger()
 class TopicsDir:
     """A context manager around a thread, which reads the packs anew whenever a file of theirs changes.
 
-    `take` is given each matcher whose packs are sound and differ from those in force. Packs that are wrong leave the
-    ones before in force, and are complained of once. A thread, since a job has a time limit of its own.
+    `take` is given each matcher whose packs are sound and differ from those in force; the `built_in` ones are in each.
+    Packs that are wrong leave those before in force, and are complained of once. A thread, since a job has a time limit
+    of its own.
     """
 
     directory: Path
     cache: PackCache
     take: Callable[[Matcher], None]
+    built_in: Sequence[TopicPack] = ()
     look_every_seconds: float = LOOK_EVERY_SECONDS
     versions: dict[str, str] = field(default_factory=dict)
     refused: bool = False
@@ -43,7 +46,7 @@ class TopicsDir:
 
     def load(self) -> None:
         """Read the packs and hand them over if they are others. Raises ConfigError."""
-        matcher = load_matcher(self.directory, self.cache)
+        matcher = load_matcher(self.directory, self.cache, self.built_in)
         before, self.versions = self.versions, matcher.versions
         if self.versions != before:
             self.take(matcher)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.classifier import jobs
+from services.classifier import canary, jobs
 from services.classifier.caretaker import Caretaker
 from services.classifier.classifier import Classifier
 from services.classifier.match import Matcher
@@ -40,7 +40,7 @@ def wired(settings: Settings, redis_url: str, patience: Patience) -> Iterator[tu
         jobs.bind(classifier, CounterStore(redis))
         metrics.know("topic", matcher.versions)
 
-    topics = TopicsDir(settings.topics_dir, pack_cache(settings), take)
+    topics = TopicsDir(settings.topics_dir, pack_cache(settings), take, [canary.PACK])
     topics.load()
     exposed = metrics.Exposed(metrics.Service.CLASSIFIER, observer(redis_url))
     with (

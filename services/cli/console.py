@@ -142,8 +142,8 @@ def _told(service: str, event: dict[str, object], known_failing: bool, failing: 
             return _poll_line(event, known_failing, failing)
         case "entry.relevant":
             mark = "◆" if event.get("rings") else "◇"
-            relation = str(event.get("relation"))
-            return Text(f"{_clock()}  {mark} {relation:<11} {event.get('source')}: {event.get('title')}", style="cyan")
+            decision = str(event.get("decision"))
+            return Text(f"{_clock()}  {mark} {decision:<11} {event.get('source')}: {event.get('title')}", style="cyan")
         case str(name) if name in EVENTS:
             return delivery_line(event, _clock())
         case "feeds.configured":

@@ -72,6 +72,8 @@ async def _note(tenure: Tenure, ready: Ready, envelope: Envelope, tried: Tried) 
     if after.status is EndpointStatus.ACTIVE and before.status is not EndpointStatus.ACTIVE:
         commands += tenure.stores.endpoints.hasten_commands(tenure.id, held_back, tried.at.timestamp())
     await tenure.change(after, commands)
+    if not tenure.is_shown:
+        return
     _report(tenure.id, envelope, tried, concluded)
     if tried.sent.ok and ready.way:
         _measure(tenure, ready.delivery, ready.way, tried.at, held)

@@ -40,7 +40,7 @@ class Endpoint:
 @dataclass(slots=True)
 class Book:
     """`path` and the store are read at the start and whenever they change; a file that is wrong leaves what was before
-    in force. Of two subscriptions with one id that of the file counts."""
+    in force. Of two subscriptions with one id that of the file counts. `built_in` stands beside them."""
 
     path: Path
     env: Mapping[str, str]
@@ -49,6 +49,7 @@ class Book:
     due: DueEndpoints
     sender: Senders
     clock: Clock
+    built_in: tuple[Endpoint, ...] = ()
     look_every_seconds: float = LOOK_EVERY_SECONDS
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     _written: tuple[Subscription, ...] = ()
@@ -108,7 +109,8 @@ class Book:
         for each in stored.values():
             if each.id not in endpoints and (endpoint := await self._endpoint_if_possible(each)):
                 endpoints[each.id] = endpoint
-        self.endpoints, self._written, self._version = endpoints, written, version
+        own = {each.subscription.id: each for each in self.built_in}
+        self.endpoints, self._written, self._version = own | endpoints, written, version
         metrics.know("subscription", endpoints)
         await self.store.announce([name for name, each in endpoints.items() if each.subscription.enabled])
         # What may have waited since before a restart, or while its subscription was missing.

@@ -12,7 +12,7 @@ from datetime import datetime
 from services.notifier.book import Endpoint
 from services.notifier.calendar import next_digest
 from services.notifier.ports import Alerts, Clock, Deliveries, DueEndpoints, Endpoints, Stories
-from services.notifier.route import refusal
+from services.notifier.route import audience, refusal
 from services.notifier.subjects import ENDPOINT
 from shared import metrics
 from shared.logs import get_logger
@@ -83,7 +83,7 @@ class FanOut:
         story = await self.stories.load(alert.story_id)
         if story is None:
             return
-        subscriptions = [each.subscription for each in self.book().values()]
+        subscriptions = audience((each.subscription for each in self.book().values()), story)
         refused = {each.id: reason for each in subscriptions if (reason := refusal(each, story))}
         # Who was told of a story hears the rest of it, also that it was less grave than it seemed.
         told = await self.deliveries.told([each for each in refused if refused[each] != "disabled"], story.id)

@@ -130,7 +130,7 @@ class Lane:
 
     async def _put_off(self, subject: str, later: Later) -> None:
         at = later.at.timestamp() if later.at else None
-        if at is None and is_story(subject):
+        if at is None and is_story(subject) and self.tenure.is_shown:
             metrics.ALERTS_SUPPRESSED.labels(cause=later.reason).inc()
             log.debug("alert.not_sent", subscription=self.tenure.id, subject=subject, reason=later.reason)
         # What people have asked for is asked still when its time has come.

@@ -10,6 +10,7 @@ from shared.models.endpoint import EndpointState, Order
 from shared.models.story import Story
 from shared.models.subscription import Attempt, Delivery, Signing, Subscription
 from shared.store.alerts import AnyRecord
+from shared.store.canary import Arrival
 from shared.store.due import Command, Lease
 
 
@@ -84,6 +85,10 @@ class Subscriptions(Protocol):
     async def all(self) -> list[Subscription]: ...
     async def version(self) -> int: ...
     async def announce(self, subscription_ids: Sequence[str]) -> None: ...
+
+
+class Arrivals(Protocol):
+    async def arrived(self, arrival: Arrival) -> None: ...
 
 
 class Signings(Protocol):

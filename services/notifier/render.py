@@ -12,8 +12,6 @@ from shared.models.story import Story
 from shared.models.subscription import Delivery, MessageType
 
 MAX_BODY_BYTES = 16 * 1024
-# Of a digest, after a receiver found one too large.
-THIN_BODY_BYTES = 4 * 1024
 # In writing no moment is longer.
 _LONGEST = datetime(2000, 1, 1, microsecond=1, tzinfo=UTC)
 
@@ -67,14 +65,14 @@ def digest_payload(
 
     A receiver that found a digest too large gets it story by story.
     """
-    sizes, most = (SIZES[-1:], THIN_BODY_BYTES) if digest.thin else ((BRIEF, SIZES[-1]), MAX_BODY_BYTES)
+    sizes = SIZES[-1:] if digest.thin else (BRIEF, SIZES[-1])
     told, payload = 0, _digest(digest, [], now, truncated=True)
     snapshots: list[Payload] = []
     for story, delivery, send in parts:
         each = (snapshot(story, _since(delivery), send, size, reader) for size in sizes)
-        snapshots.append(_first_fitting(each, most // 2))
+        snapshots.append(_first_fitting(each, MAX_BODY_BYTES // 2))
         longer = _digest(digest, snapshots, now, truncated=told + 1 < len(parts))
-        if told and (digest.thin or not fits(longer, most)):
+        if told and (digest.thin or not fits(longer)):
             break
         told, payload = told + 1, longer
     return payload, told

@@ -1,7 +1,15 @@
 """Which subscription wants which story (pure)."""
 
+from collections.abc import Iterable
+
+from shared.models.canary import NAME
 from shared.models.story import Story
 from shared.models.subscription import Cause, Subscription
+
+
+def audience(subscriptions: Iterable[Subscription], story: Story) -> list[Subscription]:
+    """Those that may be asked at all: the canary's own for the canary, and all others for the rest."""
+    return [each for each in subscriptions if (each.id == NAME) is (story.topic == NAME)]
 
 
 def refusal(subscription: Subscription, story: Story) -> Cause | None:

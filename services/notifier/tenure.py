@@ -17,6 +17,7 @@ from services.notifier.ports import Clock, Stores
 from services.notifier.subjects import Desk
 from shared import metrics
 from shared.logs import get_logger
+from shared.models import canary
 from shared.models.endpoint import EndpointNotice, EndpointState, EndpointStatus, Order, Reason
 from shared.store.alerts import notice_command
 from shared.store.due import Command, Lease
@@ -55,6 +56,11 @@ class Tenure:
     @property
     def id(self) -> str:
         return self.endpoint.subscription.id
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether people hear of it, by name or in a count."""
+        return self.id != canary.NAME
 
     @property
     def desk(self) -> Desk:
@@ -118,7 +124,7 @@ class Tenure:
         if state.notice > before.notice:
             saved.append(notice_command(EndpointNotice(endpoint=self.id, notice=state.notice, at=self.clock())))
         await self.write(saved)
-        if (state.status, state.reason) != (before.status, before.reason):
+        if self.is_shown and (state.status, state.reason) != (before.status, before.reason):
             _tell(self.id, state)
 
 

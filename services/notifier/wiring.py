@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from services.notifier import canary
 from services.notifier.book import Book, Senders
 from services.notifier.channels import CHANNELS, Means
 from services.notifier.conclude import Persistence
@@ -21,6 +22,7 @@ from shared.http import Limits as HttpLimits
 from shared.runtime.status import StatusServer
 from shared.settings import Settings
 from shared.store.alerts import AlertStream
+from shared.store.canary import CanaryStore
 from shared.store.connection import Connection, connect, readiness
 from shared.store.deliveries import DUE_ENDPOINTS, DeliveryStore
 from shared.store.due import DueSet
@@ -52,11 +54,12 @@ def notifier(
     now = _clock(clock)
     due = DueSet(redis, DUE_ENDPOINTS, clock=clock)
     stores = Stores(
-        stories=StoryReader(redis),
+        stories=StoryReader(redis, with_canary=True),
         deliveries=DeliveryStore(redis, retention_seconds=settings.story_retention_seconds),
         endpoints=EndpointStore(redis),
         due=due,
     )
+    sink = canary.Sink(stores.stories, CanaryStore(redis), now)
     book = Book(
         path=settings.subscriptions_file,
         env=os.environ,
@@ -65,6 +68,7 @@ def notifier(
         due=due,
         sender=sender,
         clock=now,
+        built_in=(canary.endpoint(sink),) if settings.canary_seconds else (),
     )
     fan_out = FanOut(
         name=f"{socket.gethostname()}.{os.getpid()}",

@@ -11,6 +11,7 @@ from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.metrics.labels import ConfigFile
+from shared.models.feed import Feed
 from shared.runtime.pausing import pause
 from shared.store.feeds import FeedStore
 from shared.store.patience import patiently
@@ -23,11 +24,15 @@ log = get_logger()
 
 @dataclass(slots=True)
 class FeedsFile:
-    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force."""
+    """`path` is read at the start and whenever it changes; a file that is wrong leaves the old feeds in force.
+
+    `canary` is polled beside them, and counted nowhere; None where it is off.
+    """
 
     path: Path
     store: FeedStore
     interval_seconds: float
+    canary: Feed | None = None
     look_every_seconds: float = LOOK_EVERY_SECONDS
     _complaint: str | None = "feeds: not yet read"
     _watch: Watch = field(init=False)
@@ -38,8 +43,9 @@ class FeedsFile:
     async def configure(self, stop: asyncio.Event) -> None:
         """Raises ConfigError."""
         feeds = load_feeds(self.path)
+        polled = (*feeds, self.canary) if self.canary else feeds
         spread = min(FIRST_POLLS_SECONDS, self.interval_seconds)
-        changed = await patiently(lambda: self.store.configure(feeds, now=time.time(), spread_seconds=spread), stop)
+        changed = await patiently(lambda: self.store.configure(polled, now=time.time(), spread_seconds=spread), stop)
         if changed:
             added, removed = changed
             self._complaint = None

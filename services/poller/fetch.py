@@ -1,6 +1,8 @@
 """One conditional GET of a feed (IO through the guarded client), and how it ended."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
 
@@ -8,11 +10,27 @@ from services.poller.conclude import wants_whole
 from services.poller.outcome import Fetched, Redirect, failure_of
 from services.poller.ports import HttpClient
 from shared.errors import FetchError
+from shared.http import Response
 from shared.http.headers import freshness_seconds, retry_after_seconds
+from shared.models import canary
 from shared.models.feed import Feed, FeedState, Outcome
 from shared.store.websub import Push
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class WithCanary:
+    """The client of a poller that serves the canary at `address` of its own; `own` reaches that, and nobody else's."""
+
+    http: HttpClient
+    own: HttpClient
+    address: str
+
+    async def fetch(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        if url == canary.URL:
+            return await self.own.fetch(self.address, headers=headers)
+        return await self.http.fetch(url, headers=headers)
 
 
 async def fetch(http: HttpClient, feed: Feed, state: FeedState, now: datetime) -> Fetched:

@@ -1,12 +1,16 @@
 """The poller's composition root."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 
+from services.poller import canary
 from services.poller.conclude import Limits
 from services.poller.feeds_file import FeedsFile
+from services.poller.fetch import WithCanary
 from services.poller.page import product
 from services.poller.pages import Pages, Reading
 from services.poller.parsing import ParsingPool
@@ -16,8 +20,9 @@ from services.poller.subscriber import Subscriber
 from shared import metrics
 from shared.http import GuardedClient
 from shared.http import Limits as HttpLimits
+from shared.models.canary import canary_feed
 from shared.queue import JobQueue
-from shared.runtime.status import StatusServer
+from shared.runtime.status import Page, StatusServer
 from shared.settings import Settings
 from shared.store.connection import connect, connect_sync, readiness
 from shared.store.due import DueSet
@@ -26,6 +31,8 @@ from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.hosts import HostGovernor
 from shared.store.pages import DUE_PAGES, PageStore
 from shared.store.websub import DUE_WEBSUB, PushStore
+
+CANARY_PATH = "/canary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +67,16 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
     )
     entries = EntryStore(sync_redis, retention_seconds=settings.entry_retention_seconds)
     queue = JobQueue(sync_redis, batch_size=settings.batch_size, job_timeout_seconds=settings.job_timeout_seconds)
-    async with (
-        redis,
-        guarded_client(settings) as http,
-        ParsingPool(settings.parse_processes, settings.parse_seconds) as parser,
-    ):
-        feeds_file = FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds)
-        exposed = metrics.Exposed(metrics.Service.POLLER)
-        with StatusServer(
-            settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url), feeds_file.complaint
+    configured = feeds_file(settings, feeds)
+    with status_server(settings, redis_url, configured) as status:
+        async with (
+            redis,
+            guarded_client(settings) as http,
+            own_client(settings, status.host) as own,
+            ParsingPool(settings.parse_processes, settings.parse_seconds) as parser,
         ):
             poller = Poller(
-                http=http,
+                http=WithCanary(http, own, f"http://{status.host}:{status.port}{CANARY_PATH}"),
                 parser=parser,
                 due=due,
                 feeds=feeds,
@@ -93,7 +98,7 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
             )
             yield Parts(
                 poller,
-                feeds_file,
+                configured,
                 Subscriber(http, DueSet(redis, DUE_WEBSUB), pushes, callback_url) if pushes and callback_url else None,
                 pages if settings.full_text else None,
             )
@@ -103,6 +108,36 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Parts]:
 def limits(settings: Settings, total_seconds: float, max_bytes: int) -> HttpLimits:
     """Of feeds and pages: they differ in how long and how large they may be."""
     return HttpLimits(settings.poll_connect_seconds, settings.poll_read_seconds, total_seconds, max_bytes)
+
+
+def status_server(settings: Settings, redis_url: str, feeds_file: FeedsFile) -> StatusServer:
+    """With the canary's feed, where that is on."""
+    every = settings.canary_seconds
+    page = Page(canary.CONTENT_TYPE, lambda: canary.document(time.time(), every))
+    exposed = metrics.Exposed(metrics.Service.POLLER)
+    return StatusServer(
+        settings.metrics_host,
+        settings.metrics_port,
+        exposed.text,
+        readiness(redis_url),
+        feeds_file.complaint,
+        pages={CANARY_PATH: page} if every else {},
+    )
+
+
+def feeds_file(settings: Settings, feeds: FeedStore) -> FeedsFile:
+    own = canary_feed(settings.canary_seconds) if settings.canary_seconds else None
+    return FeedsFile(settings.feeds_file, feeds, settings.poll_interval_seconds, own)
+
+
+def own_client(settings: Settings, host: str) -> GuardedClient:
+    """It reaches this process alone."""
+    return GuardedClient(
+        user_agent=settings.user_agent,
+        limits=limits(settings, settings.poll_total_seconds, settings.poll_max_bytes),
+        allow=(ip_network(host),),
+        max_connections=1,
+    )
 
 
 def guarded_client(settings: Settings) -> GuardedClient:

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from shared.models.base import Model
+from shared.models.canary import NotOurs
 from shared.models.feed import LanguageCode
 from shared.models.topic import Reply, Severity, Tier
 
@@ -82,7 +83,7 @@ class Event(Model):
 class TopicRule(Model):
     """`topic.yaml`."""
 
-    name: Name
+    name: Annotated[Name, NotOurs]
     title: Annotated[str, Field(min_length=1, max_length=120)]
     rule: Rule
     proximity: Proximity = Proximity()
@@ -107,6 +108,10 @@ class TopicRule(Model):
         default_factory=dict, description="role → the roles that make it when both stand beside one figure"
     )
     planned: dict[Name, Name] = Field(default_factory=dict, description="role → what it is while it is only planned")
+    gather: Annotated[
+        bool,
+        Field(description="whether entries that tell one happening become one story; false: each by itself"),
+    ] = True
 
     @property
     def things(self) -> tuple[Name, ...]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo
 
 from shared.models.base import HttpUrl, Model, UtcDatetime
+from shared.models.canary import NotOurs
 from shared.models.story import MILESTONES
 from shared.models.topic import Severity, Tier
 
@@ -95,10 +96,18 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):
-        nearest = get_close_matches(name, available_timezones(), n=1)
-        hint = f", did you mean `{nearest[0]}`?" if nearest else ""
+        nearest = _nearest_zone(name)
+        hint = f", did you mean `{nearest}`?" if nearest else ""
         raise ValueError(f"{name[:60]!r} is not known{hint}") from None
     return name
+
+
+def _nearest_zone(name: str) -> str | None:
+    """By its whole name, or else by that of its city."""
+    zones = sorted(available_timezones())
+    cities = {zone.rpartition("/")[2]: zone for zone in zones}
+    found = get_close_matches(name, zones, n=1) or get_close_matches(name.rpartition("/")[2], cities, n=1)
+    return cities.get(found[0], found[0]) if found else None
 
 
 class Day(StrEnum):
@@ -150,7 +159,7 @@ def _reachable(many: int) -> int:
 
 
 class Subscription(Model):
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes")]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes"), NotOurs]
     channel: Channel
     topics: Annotated[tuple[str, ...], Field(description="empty: every topic")] = ()
     event_types: Annotated[tuple[str, ...], Field(description="empty: every one, as the topic's pack names them")] = ()

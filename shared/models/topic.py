@@ -124,6 +124,7 @@ class TopicMatch(Model):
     ] = ()
     reply: Annotated[Reply | None, Field(description="how title or lead answer what somebody said before")] = None
     claims: tuple[Claim, ...] = ()
+    gather: Annotated[bool, Field(description="whether the entry may join a story that others tell")] = True
     notice: Annotated[Notice | None, Field(description="what the publisher says of an article of its own")] = None
     notice_at: Annotated[int | None, Field(description="where that begins, in code points")] = None
 

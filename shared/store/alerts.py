@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from shared import keys
 from shared.logs import get_logger
+from shared.models import canary
 from shared.models.endpoint import EndpointNotice
 from shared.models.story import Alert
 from shared.store.due import Command
@@ -58,31 +59,56 @@ class AlertStream:
                 raise
 
     async def take(self, consumer: str, n: int, wait_milliseconds: int) -> list[AnyRecord]:
-        """Records for this consumer: those of dead ones first, then new ones, waiting for them a while."""
+        """Records for this consumer: those of dead ones, and new ones, waiting a while if there is neither.
+
+        What can be read by nobody comes up again and again; it must not keep back what is new.
+        """
         _, abandoned, *_ = await self.redis.xautoclaim(
             keys.alerts(), GROUP, consumer, self.claim_after_milliseconds, count=n
         )
-        if abandoned:
-            return _records(abandoned)
-        return _first(
-            await self.redis.xreadgroup(GROUP, consumer, {keys.alerts(): ">"}, count=n, block=wait_milliseconds)
-        )
+        block = None if abandoned else wait_milliseconds
+        new = await self.redis.xreadgroup(GROUP, consumer, {keys.alerts(): ">"}, count=n, block=block)
+        return [*_records(abandoned), *_first(new)]
 
     async def acknowledge(self, records: Sequence[AnyRecord]) -> None:
-        if records:
-            await self.redis.xack(keys.alerts(), GROUP, *(record.id for record in records))
+        """They are not taken again. The canary's go from the stream, where they would displace what people read."""
+        if not records:
+            return
+        canaries = [record.id for record in records if _is_canary(record)]
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xack(keys.alerts(), GROUP, *(record.id for record in records))
+            if canaries:
+                pipe.xdel(keys.alerts(), *canaries)
+            await pipe.execute()
 
     async def since(self, record_id: str, n: int, wait_milliseconds: int | None = None) -> list[Record]:
         """Records after `record_id` (`0` for the first, `$` for what is still to come), outside of any group."""
-        return _news(_first(await self.redis.xread({keys.alerts(): record_id}, count=n, block=wait_milliseconds)))
+        while records := _first(await self.redis.xread({keys.alerts(): record_id}, count=n, block=wait_milliseconds)):
+            if news := _news(records):
+                return news
+            record_id = records[-1].id
+        return []
 
     async def newest(self, n: int) -> list[Record]:
         """Newest first."""
-        return _news(_records(await self.redis.xrevrange(keys.alerts(), count=2 * n)))[:n]
+        found, before = list[Record](), "+"
+        while len(found) < n and (rows := await self._rows_before(before, 2 * n)):
+            found += _news(_records(rows))
+            before = f"({rows[-1][0].decode()}"
+        return found[:n]
+
+    async def _rows_before(self, record_id: str, n: int) -> Any:
+        return await self.redis.xrevrange(keys.alerts(), max=record_id, count=n)
 
 
 def _news(records: list[AnyRecord]) -> list[Record]:
-    return [record for record in records if isinstance(record, Record) and not record.alert.again]
+    """What people are shown."""
+    alerts = (record for record in records if isinstance(record, Record) and not _is_canary(record))
+    return [record for record in alerts if not record.alert.again]
+
+
+def _is_canary(record: AnyRecord) -> bool:
+    return isinstance(record, Record) and record.alert.topic == canary.NAME
 
 
 # redis-py types an answer as all that any option could make of it, hence Any.

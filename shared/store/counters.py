@@ -7,6 +7,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from shared import keys, metrics
+from shared.models import canary
 from shared.models.change import Change
 
 
@@ -29,6 +30,8 @@ class CounterStore:
 
 def count_change(pipe: Pipeline, change: Change) -> None:
     """With what it writes, so that no revision is written and not counted, whenever its worker dies."""
+    if change.story.topic == canary.NAME:
+        return
     if change.decision:
         pipe.hincrbyfloat(keys.counters(), metrics.STORY_DECISIONS.labels(decision=change.decision).field(), 1)
     for each in (change, *change.also):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from shared import keys
+from shared.models import canary
 from shared.models.subscription import Delivery
 from shared.store.due import Command
 
@@ -52,4 +53,5 @@ class DeliveryStore:
         """For a write that is fenced by the endpoint's lease."""
         key = keys.delivery(delivery.subscription_id, delivery.subject)
         seconds = min(self.retention_seconds, _OTHERS_SECONDS) if ":" in delivery.subject else self.retention_seconds
+        seconds = canary.kept_seconds(seconds, canary=delivery.subscription_id == canary.NAME)
         return [("SET", key, delivery.model_dump_json(exclude_defaults=True), "EX", seconds)]

@@ -6,6 +6,7 @@ from datetime import datetime
 from redis import Redis
 
 from shared import keys
+from shared.models.canary import FEED_ID, kept_seconds
 from shared.models.entry import Entry
 from shared.store.due import Command
 
@@ -22,9 +23,12 @@ class EntryStore:
     def save_commands(self, entries: Sequence[Entry]) -> list[Command]:
         """For the commit of a poll."""
         return [
-            ("SET", keys.entry(entry.id), entry.model_dump_json(exclude_defaults=True), "EX", self.retention_seconds)
+            ("SET", keys.entry(entry.id), entry.model_dump_json(exclude_defaults=True), "EX", self._kept(entry))
             for entry in entries
         ]
+
+    def _kept(self, entry: Entry) -> int:
+        return kept_seconds(self.retention_seconds, canary=entry.feed_id == FEED_ID)
 
     def load(self, entry_ids: Sequence[str]) -> list[Entry]:
         """In the order asked for; entries that have expired are left out."""
@@ -34,7 +38,7 @@ class EntryStore:
         return [Entry.model_validate_json(text) for text in stored if text]
 
     def since(self, moment: datetime) -> Iterator[Entry]:
-        """Those seen then or later, in no order; what is written or expires meanwhile may be among them or not.
+        """Those seen then or later but for the canary's, in no order; of what is written or expires meanwhile, some.
 
         All keys are gone through in small steps, so that Redis serves others in between.
         """
@@ -44,7 +48,8 @@ class EntryStore:
             cursor, found = self.redis.scan(cursor or 0, match=keys.entry("*"), count=_STEP)
             new = {_text(key).removeprefix(keys.entry("")) for key in found} - known
             known |= new  # a scan may name a key twice
-            yield from (entry for entry in self.load([*new]) if entry.seen_at >= moment)
+            entries = (entry for entry in self.load([*new]) if entry.feed_id != FEED_ID)
+            yield from (entry for entry in entries if entry.seen_at >= moment)
 
 
 def _text(key: bytes | str) -> str:

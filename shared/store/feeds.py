@@ -8,6 +8,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from shared import keys
+from shared.models import canary
 from shared.models.feed import Feed, FeedHealth, FeedState, Outcome, PollRecord
 from shared.store.due import Command, DueSet
 
@@ -34,7 +35,7 @@ class FeedStore:
         self.due = due
 
     async def configure(self, feeds: Iterable[Feed], *, now: float, spread_seconds: float) -> tuple[int, int]:
-        """Make `feeds` the configured ones; returns (added, removed).
+        """Make `feeds` the configured ones; returns (added, removed), the canary not counted.
 
         A new feed's first poll falls at random within `spread_seconds`, so that a start does not hit all hosts at
         once. Feeds that went keep what polling learnt: they may come back.
@@ -50,7 +51,7 @@ class FeedStore:
         if gone:
             await self.due.remove(gone)
             await self.redis.hdel(keys.feeds_unwell(), *gone)
-        return len(added), len(gone)
+        return sum(map(_is_shown, added)), sum(map(_is_shown, gone))
 
     async def _store(self, wanted: dict[str, Feed], now: float) -> None:
         polled = {feed_id for feed_id, feed in wanted.items() if feed.enabled}
@@ -66,8 +67,10 @@ class FeedStore:
             await pipe.execute()
 
     async def all(self) -> list[Feed]:
+        """By name, without the canary."""
         stored = await self.redis.hvals(keys.feeds())
-        return sorted((Feed.model_validate_json(text) for text in stored), key=lambda feed: feed.name)
+        feeds = (Feed.model_validate_json(text) for text in stored)
+        return sorted((feed for feed in feeds if _is_shown(feed.id)), key=lambda feed: feed.name)
 
     async def load(self, feed_ids: Sequence[str]) -> list[StoredFeed]:
         """In the order asked for, in one round trip."""
@@ -112,6 +115,10 @@ class FeedStore:
             commands.append(("LTRIM", keys.feed_polls(feed_id), 0, POLLS_KEPT - 1))
         commands.append(("SET", keys.feed_state(feed_id), state.model_dump_json(exclude_defaults=True)))
         return commands
+
+
+def _is_shown(feed_id: str) -> bool:
+    return feed_id != canary.FEED_ID
 
 
 def _unwell_command(feed_id: str, health: FeedHealth) -> Command:

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from shared import keys
+from shared.models import canary
 from shared.models.endpoint import EndpointState, EndpointStatus
 from shared.models.feed import FeedHealth
 from shared.store.alerts import GROUP
@@ -46,10 +47,12 @@ class Standing:
             pipe.hlen(keys.feeds())
             pipe.hgetall(keys.feeds_unwell())
             pipe.zrange(keys.feeds_read(), 0, -1, withscores=True)
-            configured, unwell, read = pipe.execute()
+            pipe.hexists(keys.feeds(), canary.FEED_ID)
+            configured, unwell, every, with_canary = pipe.execute()
+        read = [(feed_id, at) for feed_id, at in every if feed_id != canary.FEED_ID.encode()]
         health = {feed_id: _health(unwell.get(feed_id)) for feed_id, _ in read}
         states = Counter(health.values())
-        states[FeedHealth.DISABLED] += configured - len(read)
+        states[FeedHealth.DISABLED] += configured - bool(with_canary) - len(read)
         watched = [(feed_id, max(0.0, now - at)) for feed_id, at in read if health[feed_id] is not FeedHealth.DISABLED]
         return FeedsNow(states, tuple(age for _, age in reversed(watched)), self._named(dict(watched[:STALEST])))
 

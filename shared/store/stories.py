@@ -22,6 +22,7 @@ from redis.exceptions import LockNotOwnedError, WatchError
 
 from shared import keys
 from shared.logs import get_logger
+from shared.models import canary
 from shared.models.change import Background, Change, Marks
 from shared.models.story import Story
 from shared.store.counters import count_change
@@ -105,13 +106,15 @@ class StoryStore:
     def change(
         self, topic: str, story_ids: Sequence[str], decide: Callable[[Sequence[Story]], Change | None]
     ) -> Change | None:
-        """Let `decide` change these stories, in the order asked for; those that are not there are left out.
+        """Let `decide` change these stories, in the order asked for; those that are not there are left out, and the
+        canary's.
 
         None when it says that nothing is to be done.
         """
 
         def choose(pipe: Pipeline) -> Change | None:
-            return decide(_read(pipe.mget(_story_keys(story_ids))))
+            found = _read(pipe.mget(_story_keys(story_ids)))
+            return decide([story for story in found if story.topic != canary.NAME])
 
         return self._once(topic, choose, lambda _: {})
 
@@ -166,7 +169,7 @@ class StoryStore:
                         self._write(pipe, topic, each)
                     placed = entries(change)
                     for entry_id, mark in {**moved, **placed}.items():
-                        pipe.set(keys.entry_story(topic, entry_id), mark, ex=self.retention_seconds)
+                        pipe.set(keys.entry_story(topic, entry_id), mark, ex=self._kept(topic))
                     for entry_id in placed if change.wants_text else ():
                         moment = change.story.updated_at.timestamp()
                         pipe.execute_command(*page_command(entry_id, moment))  # type: ignore[no-untyped-call]
@@ -240,13 +243,13 @@ class StoryStore:
 
     def _write(self, pipe: Pipeline, topic: str, change: Change) -> None:
         story, moment = change.story, change.story.updated_at.timestamp()
-        pipe.set(keys.story(story.id), story.model_dump_json(exclude_defaults=True), ex=self.retention_seconds)
-        for index in (keys.topic_stories(topic), keys.stories()):
+        pipe.set(keys.story(story.id), story.model_dump_json(exclude_defaults=True), ex=self._kept(topic))
+        for index in _indexes(topic):
             if story.merged_into:
                 pipe.zrem(index, story.id)
             else:
                 pipe.zadd(index, {story.id: moment})
-            pipe.zremrangebyscore(index, "-inf", moment - self.retention_seconds)
+            pipe.zremrangebyscore(index, "-inf", moment - self._kept(topic))
         self._index(pipe, topic, change, moment)
         if change.untold:
             pipe.zrem(keys.topic_figures(topic), *(f"{figure} {story.id}" for figure in change.untold))
@@ -259,7 +262,7 @@ class StoryStore:
 
     def _index(self, pipe: Pipeline, topic: str, change: Change, moment: float) -> None:
         for identity in change.marks.identities:
-            pipe.set(keys.topic_identity(topic, identity), change.story.id, ex=self.retention_seconds)
+            pipe.set(keys.topic_identity(topic, identity), change.story.id, ex=self._kept(topic))
         for term in (*change.lost.terms, *map(_name, change.lost.sets)):
             pipe.zrem(keys.topic_term(topic, term), change.story.id)
         for term in (*change.marks.terms, *map(_name, change.marks.sets)):
@@ -269,6 +272,9 @@ class StoryStore:
             pipe.expire(key, int(self.window_seconds) + 1)
         for together in change.marks.sets:  # of single terms all are counted
             pipe.zremrangebyrank(keys.topic_term(topic, _name(together)), 0, -OF_A_SET - 1)
+
+    def _kept(self, topic: str) -> int:
+        return canary.kept_seconds(self.retention_seconds, canary=topic == canary.NAME)
 
     def _surplus(self, pipe: Pipeline, topic: str) -> list[str]:
         oldest: Any = pipe.zrange(keys.topic_stories(topic), 0, -self.most - 1)
@@ -280,6 +286,12 @@ class StoryStore:
             pipe.delete(keys.story(story_id))
             pipe.zrem(keys.topic_stories(topic), story_id)
             pipe.zrem(keys.stories(), story_id)
+
+
+def _indexes(topic: str) -> tuple[str, ...]:
+    """Of all stories, the canary's are nobody's."""
+    own = keys.topic_stories(topic)
+    return (own,) if topic == canary.NAME else (own, keys.stories())
 
 
 Postings = tuple[Sequence[str], Sequence[tuple[bytes, float]]]
@@ -318,10 +330,11 @@ def _is_word(term: str) -> bool:
 
 
 class StoryReader:
-    """The readers' side: notifier, gateway, command line."""
+    """The readers' side: notifier, gateway, command line. Only the notifier is to see those of the canary."""
 
-    def __init__(self, redis: AsyncRedis) -> None:
+    def __init__(self, redis: AsyncRedis, *, with_canary: bool = False) -> None:
         self.redis = redis
+        self._with_canary = with_canary
 
     async def load(self, story_id: str) -> Story | None:
         return (await self.load_many([story_id]))[0]
@@ -329,7 +342,8 @@ class StoryReader:
     async def load_many(self, story_ids: Sequence[str]) -> list[Story | None]:
         """One for each, in this order; None for what is not there."""
         stored = await self.redis.mget(_story_keys(story_ids)) if story_ids else []
-        return [_unchanged(text) if text else None for text in stored]
+        stories = [_unchanged(text) if text else None for text in stored]
+        return [story if self._with_canary or (story and story.topic != canary.NAME) else None for story in stories]
 
     async def changed_since(self, since: datetime) -> list[Story]:
         """Of all topics, the one that changed last first."""

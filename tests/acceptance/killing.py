@@ -31,6 +31,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,7 +58,7 @@ ROUNDS, NOTIFIERS, REDIS_EVERY = 500, 4, 10
 # In so many each point is struck.
 MANY_ROUNDS = 100
 TELL_SECONDS, REVISED_AT_ONCE, MOST_REVISIONS = 0.08, 25, 12
-LEASE_SECONDS, SETTLE_SECONDS, ROUND_SECONDS = 2.0, 90.0, 20.0
+LEASE_SECONDS, SETTLE_SECONDS, ROUND_SECONDS = 2.0, 90.0, 60.0
 # At which of its requests a notifier dies.
 MOST_REQUESTS = 8
 RETENTION_SECONDS = 86_400
@@ -108,6 +109,9 @@ class Crew:
             await asyncio.to_thread(fate.process.join)
             async with self.died:
                 self.died.notify_all()
+
+    def has_lost_more_than(self, many: int) -> bool:
+        return self.kills.total() > many
 
     async def _begin(self) -> Fate:
         """In a fresh process that has imported everything already, and has no other's sockets."""
@@ -253,9 +257,10 @@ async def torment(crew: Crew, house: House, teller: Teller, notifiers: int, redi
     places = [asyncio.create_task(crew.run()) for _ in range(notifiers)]
     telling, striking = asyncio.create_task(_tell(teller, told)), asyncio.create_task(_strike_the_hour(house))
     try:
-        while crew.kills.total() < crew.rounds:
+        done = 0
+        while done < crew.rounds:
             async with asyncio.timeout(ROUND_SECONDS), crew.died:
-                await crew.died.wait()
+                await crew.died.wait_for(partial(crew.has_lost_more_than, done))
             done = crew.kills.total()
             if done // redis_every > house.kills:
                 await house.kill()

@@ -65,6 +65,7 @@ PACE = {
     "TOCSIN_POLL_BACKOFF_SECONDS": "1",
     "TOCSIN_PARSE_PROCESSES": "1",
     "TOCSIN_METRICS_PORT": "0",
+    "TOCSIN_CANARY_SECONDS": "0",  # every entry is accounted for
     "TOCSIN_ALLOW_NETWORKS": "127.0.0.0/8",
 }
 

@@ -95,6 +95,7 @@ def environment(home: Path, urls: list[str], interval: float) -> dict[str, str]:
         "TOCSIN_POLL_TOTAL_SECONDS": str(min(30.0, interval)),
         "TOCSIN_ALLOW_NETWORKS": "127.0.0.0/8",
         "TOCSIN_METRICS_PORT": "0",
+        "TOCSIN_CANARY_SECONDS": "0",
         "TOCSIN_GATEWAY_PORT": "0",
     }
 

@@ -179,7 +179,7 @@ async def test_the_stories_of_a_digest_that_was_given_up_stand_in_the_next_under
 async def test_a_digest_outlives_an_outage(stage: Stage) -> None:
     """The next one is due while the first has not arrived yet."""
     stage.begins(in_kyiv("2025-02-03 10:00"))
-    stage.over["delivery_retry_scale"] = 4
+    stage.sets(delivery_retry_scale=4)
     desk, kursk, front = stage.desk(digest=MORNINGS, timezone=KYIV), stage.tale("kursk"), stage.tale("front")
     stage.at(0, kursk.breaks(), desk.goes_down())
     stage.at(DAY, front.breaks())

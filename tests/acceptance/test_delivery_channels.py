@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shared.models.subscription import DiscordChannel, JournalChannel, SlackChannel
 from tests.acceptance.stage import Stage
+from tests.acceptance.tales import Event
 from tests.acceptance.wants import DAY, HOUR, at, says
 from tests.answers import OK, RetryAfter, Status
 from tests.receivers import Receiver
@@ -79,7 +80,7 @@ async def test_a_journal_that_cannot_be_written_is_tried_again(stage: Stage, tmp
     desk = stage.desk(channel=lambda _: JournalChannel(path=str(blocked / "alerts.jsonl")))
     kursk = stage.tale("kursk")
     stage.at(0, kursk.breaks())
-    stage.at(25, stage.does("the way is free", blocked.unlink))
+    stage.at(25, Event("the way is free", blocked.unlink))
     desk.logs("file_error", "file_error", "delivered")
     await stage.plays(until=DAY)
     assert len((blocked / "alerts.jsonl").read_text().splitlines()) == 1

@@ -129,7 +129,7 @@ async def test_complaint_one_dead_endpoint_clogs_the_rest(stage: Stage) -> None:
 
 async def test_who_answers_only_after_the_others_have_their_messages_is_no_trouble(stage: Stage) -> None:
     """Nobody stands in line behind it."""
-    stage.over["delivery_total_seconds"] = 5
+    stage.sets(delivery_total_seconds=5)
     well, kursk = stage.desk(name="well"), stage.tale("kursk")
     slow = stage.desk(Meanwhile(well.has_received(2)), name="slow")
     late = stage.tale("late")

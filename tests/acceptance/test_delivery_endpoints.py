@@ -6,7 +6,8 @@ import pytest
 
 from shared.models.endpoint import EndpointState, EndpointStatus, Order
 from shared.models.subscription import DeliveryStatus
-from tests.acceptance.stage import Desk, Stage
+from tests.acceptance.desks import Desk
+from tests.acceptance.stage import Stage
 from tests.acceptance.tales import Tale
 from tests.acceptance.wants import (
     DAY,
@@ -86,7 +87,7 @@ async def test_after_an_outage_all_that_waited_is_told_at_once_each_story_as_it_
 
 
 async def test_an_outage_of_thirty_hours_loses_nothing_and_counts_no_age(stage: Stage) -> None:
-    stage.over["delivery_retry_scale"] = RARELY
+    stage.sets(delivery_retry_scale=RARELY)
     desk, tales = stage.desk(), [stage.tale(f"story {number}") for number in range(5)]
     stage.at(0, desk.goes_down())
     for number, tale in enumerate(tales):
@@ -130,7 +131,7 @@ async def test_72_hours_without_success_disable_and_others_are_warned_at_50_and_
 
 
 async def test_a_disabled_endpoint_is_on_again_after_two_probes_and_gets_all_that_was_kept(stage: Stage) -> None:
-    stage.over["delivery_retry_scale"] = RARELY
+    stage.sets(delivery_retry_scale=RARELY)
     ill, watcher, during = falls_ill(stage, for_days=5)
     for day in range(2, 6):
         stage.at(day * DAY, during.changes(f"change {day}"))
@@ -148,7 +149,7 @@ async def test_a_disabled_endpoint_is_on_again_after_two_probes_and_gets_all_tha
 
 async def test_a_success_in_between_begins_the_way_to_being_disabled_anew(stage: Stage) -> None:
     """Forty hours and forty more, with an hour between them."""
-    stage.over["delivery_retry_scale"] = RARELY
+    stage.sets(delivery_retry_scale=RARELY)
     desk, tales = stage.desk(), [stage.tale(f"story {number}") for number in range(3)]
     stage.at(0, tales[0].breaks())
     stage.at(HOUR, desk.goes_down(), tales[1].breaks())

@@ -40,7 +40,7 @@ async def test_attempts_that_fail_use_up_the_rate_as_well(stage: Stage) -> None:
 
 async def test_who_is_slow_has_four_in_flight_and_no_more(stage: Stage) -> None:
     """Each is answered only when four are there."""
-    stage.over["delivery_total_seconds"] = 5
+    stage.sets(delivery_total_seconds=5)
     desk = stage.desk(per_minute=6000)
     desk.receiver.answers(Meanwhile(desk.has_received(4)))
     tales = [stage.tale(f"story {number}") for number in range(8)]

@@ -30,7 +30,7 @@ from tests.answers import (
     redirects,
 )
 from tests.receivers import Receiver
-from tests.servers import FakeResolver, connections, self_signed
+from tests.servers import connections, self_signed
 
 GAPS = (5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR)
 
@@ -234,7 +234,7 @@ async def test_a_receiver_without_tls_is_told_nothing_that_was_meant_for_one_wit
 
 
 async def test_a_name_that_turns_to_a_private_address_is_not_connected_to(stage: Stage) -> None:
-    stage.names = FakeResolver({"news.test": [["127.0.0.1"], ["10.0.0.1"], ["127.0.0.1"]]})
+    stage.resolves(["127.0.0.1"], ["10.0.0.1"], ["127.0.0.1"])
     desk, kursk = stage.desk(CLOSES, OK, url=named), stage.tale("kursk")
     stage.at(0, kursk.breaks())
     desk.wants(at(15), created(kursk))
@@ -248,7 +248,7 @@ async def test_a_name_that_turns_to_a_private_address_is_not_connected_to(stage:
 
 
 async def test_a_name_that_does_not_exist_is_asked_for_again(stage: Stage) -> None:
-    stage.names = FakeResolver({"news.test": [OSError("no such name"), ["127.0.0.1"]]})
+    stage.resolves(OSError("no such name"), ["127.0.0.1"])
     desk, kursk = stage.desk(url=named), stage.tale("kursk")
     stage.at(0, kursk.breaks())
     desk.wants(about(15, 5), created(kursk))

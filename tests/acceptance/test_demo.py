@@ -20,6 +20,7 @@ def test_the_demo_rings_once_when_the_story_breaks_and_once_when_its_figure_chan
     assert "2 webhooks, as expected" in run.stdout
     assert run.stdout.count("verified") == 2
     assert "casualties 4,000 → 5,000" in run.stdout
+    assert "◆ new  " in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
 
 

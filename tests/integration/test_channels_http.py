@@ -39,7 +39,7 @@ def wishes(wish: str, status: int) -> Answer:
 
 
 ANSWERS = [
-    ("webhook", Answer(200), Sent("delivered", ok=True)),
+    ("webhook", Answer(200), Sent("delivered", ok=True, detail="HTTP 200")),
     ("webhook", Answer(410), Sent("gone", ok=False, gone=True, detail="HTTP 410")),
     ("webhook", Answer(413), Sent("too_large", ok=False, too_large=True, detail="HTTP 413")),
     ("webhook", Answer(404), Sent("client_error", ok=False, detail="HTTP 404")),
@@ -62,9 +62,9 @@ ANSWERS = [
         Sent("disabled_by_receiver", ok=False, gone=True, detail="HTTP 500, disable"),
     ),
     ("webhook", wishes("abort-message", 500), Sent("aborted", ok=False, final=True, detail="HTTP 500, abort-message")),
-    ("webhook", wishes("abort-message", 204), Sent("delivered", ok=True)),
+    ("webhook", wishes("abort-message", 204), Sent("delivered", ok=True, detail="HTTP 204")),
     ("webhook", wishes("later", 500), Sent("server_error", ok=False, detail="HTTP 500")),
-    ("slack", Answer(200, b"ok"), Sent("delivered", ok=True)),
+    ("slack", Answer(200, b"ok"), Sent("delivered", ok=True, detail="HTTP 200")),
     ("slack", Answer(404, b"no_service"), Sent("client_error", ok=False, gone=True, detail="HTTP 404: no_service")),
     (
         "slack",

@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from services.classifier.canary import PACK
 from services.classifier.classifier import Classifier
+from services.classifier.grammars import Grammars
+from services.classifier.match import compile_topics
 from shared import keys
+from shared.models import canary
 from shared.models.entry import Entry
 from shared.store.alerts import AlertStream, Record
 from shared.store.entries import EntryStore
@@ -58,3 +62,19 @@ async def test_an_entry_that_is_classified_twice_changes_nothing(sync_redis: Red
     classify(sync_redis, [once])
     assert await StoryReader(redis).newest(10) == before
     assert len(await AlertStream(redis).newest(10)) == 1
+
+
+async def test_only_the_canary_is_about_the_canary_and_about_nothing_else(sync_redis: Redis, redis: AsyncRedis) -> None:
+    matcher = compile_topics([*(topic.pack for topic in installed().topics), PACK], Grammars())
+    both = f"Tocsin canary sings in the coal mine; {ENGLISH}"
+    assert {match.topic for match in matcher.match(both, "en") if match.relevant} == {"dprk-kursk", canary.NAME}
+    its = told("c", both, "en").model_copy(update={"feed_id": canary.FEED_ID})
+    for each in (told("a", both, "en"), its):
+        sync_redis.set(keys.entry(each.id), each.model_dump_json())
+    stories = StoryStore(sync_redis, window_seconds=3600, retention_seconds=3600)
+    classifier = Classifier(matcher, EntryStore(sync_redis, retention_seconds=3600), stories)
+    classifier.classify(["a" * 16, "c" * 16])
+    reader = StoryReader(redis, with_canary=True)
+    found = {topic: await reader.newest(9, topic=topic) for topic in matcher.versions}
+    told_by = {topic: [article.entry_id for story in found[topic] for article in story.articles] for topic in found}
+    assert told_by == {"dprk-kursk": ["a" * 16], "undersea-cables": [], canary.NAME: ["c" * 16]}

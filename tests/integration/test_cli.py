@@ -351,14 +351,17 @@ def test_a_story_is_split_by_the_entries_that_it_is_shown_with_and_made_whole_ag
     assert online("stories", "undo", part).out == f"nothing to do: {part} is part of {told.id} already\n"
 
 
-def test_what_nobody_heard_of_is_merged_without_a_word(online: Run, sync_redis: Redis) -> None:
+def test_what_nobody_heard_of_is_merged_without_ringing(online: Run, sync_redis: Redis) -> None:
+    """But it is announced again, for who chooses by source may want it now."""
     one, _ = ring(sync_redis, title="One")
     silent = story(id="silent", articles=(article(entry(title="Other")),), revisions=())
     stories = StoryStore(sync_redis, window_seconds=3600, retention_seconds=3600)
     stories.assign(silent.topic, "other", Marks(), NOON, lambda _: Change(silent))
     ran = online("stories", "merge", one.id, silent.id)
     assert "silently, for one of the two never rang" in ran.out
-    assert sync_redis.xlen(keys.alerts()) == 1
+    records: Any = sync_redis.xrange(keys.alerts())
+    alerts = [Alert.model_validate_json(fields[b"alert"]) for _, fields in records]
+    assert [(each.story_id, each.revision, each.again) for each in alerts] == [(one.id, 1, False), (one.id, 1, True)]
 
 
 def test_what_cannot_be_done_to_a_story_is_told_in_a_line(online: Run, sync_redis: Redis) -> None:

@@ -39,8 +39,6 @@ RESTING = {
     "tocsin_streams_pending": "alerts are fanned out at once",
     "tocsin_delivery_oldest_pending_age_seconds": "no endpoint is overdue",
     "tocsin_topic_problems": "the packs are sound",
-    "tocsin_canary_last_success_timestamp_seconds": "a canary takes minutes",
-    "tocsin_canary_duration_seconds": "a canary takes minutes",
 }
 
 

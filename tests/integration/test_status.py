@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 from http.client import HTTPConnection
+from itertools import count
 
 import pytest
 
 from shared.errors import ConfigError, RedisUnavailable
 from shared.metrics import Exposed, Service
 from shared.runtime.process import run_service
-from shared.runtime.status import EXPOSITION_TYPE, StatusServer
+from shared.runtime.status import EXPOSITION_TYPE, Page, StatusServer
 from shared.settings import Settings
 from shared.store.connection import readiness
 
@@ -66,6 +67,24 @@ def test_another_path_says_what_there_is() -> None:
         status, body, _ = get(server.port, "/")
     assert status == 404
     assert "/metrics" in body
+
+
+def test_a_page_of_the_process_itself_is_made_anew_each_time() -> None:
+    turns = count(1)
+    page = Page("text/x-turn", lambda: str(next(turns)).encode())
+    with StatusServer("127.0.0.1", 0, lambda: b"", pages={"/turn": page}) as server:
+        assert [get(server.port, "/turn?again") for _ in range(2)] == [
+            (200, "1", "text/x-turn"),
+            (200, "2", "text/x-turn"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("listens", "reached"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.2",) * 2]
+)
+def test_it_knows_where_the_process_itself_reaches_it(listens: str, reached: str) -> None:
+    with StatusServer(listens, 0, lambda: b"") as server:
+        assert server.host == reached
 
 
 def test_a_port_that_is_taken_is_a_mistake_in_the_settings() -> None:

@@ -9,9 +9,10 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from shared import keys
+from shared.models import canary
 from shared.models.change import Background, Change, Marks
 from shared.models.endpoint import EndpointNotice
-from shared.models.feed import Feed
+from shared.models.feed import Feed, FeedHealth, PollRecord
 from shared.models.story import Story
 from shared.models.subscription import DeliveryStatus
 from shared.store.alerts import GROUP, AlertStream, AnyRecord, NoticeRecord, Record, notice_command
@@ -20,6 +21,7 @@ from shared.store.due import DueSet
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore, StoredFeed
 from shared.store.pages import DUE_PAGES
+from shared.store.standing import Standing
 from shared.store.stories import OF_A_SET, OF_A_TERM, StoryReader, StoryStore
 from tests.factories import NOON, after, alert, article, delivery, entries, entry, envelope, feed, feed_state, story
 from tests.stores import run, run_sync, stand
@@ -233,6 +235,31 @@ async def test_stories_are_read_newest_first_of_one_topic_or_all(redis: Redis, s
     assert await reader.load("none") is None
 
 
+async def test_stories_of_the_canary_are_seen_by_the_notifier_alone_and_soon_forgotten(
+    stories: StoryStore, sync_redis: SyncRedis, redis: Redis
+) -> None:
+    its, old = (story(id=name, topic=canary.NAME, updated_at=at) for name, at in (("its", after(3601)), ("old", NOON)))
+    for told in (old, story(id="other"), its):
+        stories.assign(told.topic, told.id, MARKS, NOON, lambda _, told=told: Change(told, None))  # type: ignore[misc]
+    reader, notifier = StoryReader(redis), StoryReader(redis, with_canary=True)
+    seen = list[str]()
+
+    def look(found: Sequence[Story]) -> None:
+        seen.extend(told.id for told in found)
+
+    assert [told.id for told in await reader.newest(9)] == ["other"]
+    assert [told.id for told in await reader.changed_since(NOON)] == ["other"]
+    assert await reader.newest(9, topic=canary.NAME) == []
+    assert stories.change(TOPIC, ["its", "other"], look) is None
+    assert seen == ["other"]
+    assert await reader.load_many(["its", "other", "none"]) == [None, story(id="other"), None]
+    assert await notifier.load("its") == its
+    assert [told.id for told in await notifier.newest(9, topic=canary.NAME)] == ["its"]
+    for key in (keys.story("its"), keys.entry_story(canary.NAME, "its")):
+        assert 0 < sync_redis.ttl(key) <= canary.KEPT_SECONDS
+    assert sync_redis.ttl(keys.story("other")) > canary.KEPT_SECONDS
+
+
 # The alerts stream.
 
 
@@ -270,6 +297,15 @@ async def test_what_a_dead_consumer_left_goes_to_another_after_the_claim_time(re
     assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 1  # what `lives` itself took first
 
 
+async def test_what_nobody_can_read_does_not_keep_back_what_is_new(redis: Redis) -> None:
+    stream = AlertStream(redis, claim_after_milliseconds=0)
+    await stream.join()
+    await redis.xadd(keys.alerts(), {"unknown": "?"})
+    assert await stream.take("a", 9, 1) == []
+    await redis.xadd(keys.alerts(), {"alert": alert(story()).model_dump_json()})
+    assert revisions(await stream.take("a", 9, 1)) == [1]
+
+
 async def test_joining_twice_is_joining(redis: Redis) -> None:
     stream = AlertStream(redis)
     await stream.join()
@@ -304,6 +340,25 @@ async def test_notices_of_endpoints_are_for_notifiers_and_not_for_people(redis: 
     assert revisions(others) == [0, 1]
     await stream.acknowledge([first, *others])
     assert (await redis.xpending(keys.alerts(), GROUP))["pending"] == 0
+
+
+async def test_alerts_of_the_canary_are_for_notifiers_alone_and_leave_the_stream(redis: Redis) -> None:
+    stream = AlertStream(redis)
+    await stream.join()
+    await written(redis, 1)
+    for _ in range(7):
+        await redis.xadd(keys.alerts(), {"alert": alert(topic=canary.NAME, revision=9).model_dump_json()})
+    assert revisions(await stream.newest(1)) == [0]
+    assert revisions(await stream.since("0", 2)) == [0]
+    (last,) = await stream.newest(1)
+    assert await stream.since(last.id, 2, wait_milliseconds=1) == []
+    await redis.xadd(keys.alerts(), {"alert": alert(revision=1).model_dump_json()})
+    assert revisions(await stream.since(last.id, 2)) == [1]
+    taken = await stream.take("a", 99, 1)
+    assert revisions(taken) == [0, *[9] * 7, 1]
+    await stream.acknowledge(taken)
+    assert await redis.xlen(keys.alerts()) == 2
+    assert await stream.take("a", 99, 1) == []
 
 
 async def test_what_a_newer_version_wrote_stays_pending_for_it(redis: Redis) -> None:
@@ -375,6 +430,23 @@ async def test_a_disabled_feed_is_kept_but_not_due(feeds: FeedStore) -> None:
     assert await feeds.due.members() == set()
 
 
+async def test_the_canary_is_polled_and_counted_nowhere(feeds: FeedStore, redis: Redis, sync_redis: SyncRedis) -> None:
+    own, news = canary.canary_feed(600), feed()
+    assert await feeds.configure([news, own], now=1000, spread_seconds=0) == (1, 0)
+    assert await feeds.due.members() == {news.id, own.id}
+    assert await feeds.all() == [news]
+    for each in (news, own):
+        ill = feed_state(health=FeedHealth.FAILING)
+        record = PollRecord(at=NOON, outcome="timeout", seconds=1, next_after=1, next_reason="backoff")
+        await run(redis, feeds.state_commands(each.id, ill, None, record))
+    with sync_redis:
+        now = Standing(sync_redis).feeds(1000)
+    assert now.states[FeedHealth.FAILING] == 1
+    assert sum(now.states.values()) == 1
+    assert await feeds.configure([news], now=1000, spread_seconds=0) == (0, 0)
+    assert await feeds.due.members() == {news.id}
+
+
 # Entries and deliveries.
 
 
@@ -387,6 +459,20 @@ def test_entries_are_loaded_in_the_order_asked_for(sync_redis: SyncRedis) -> Non
     assert 0 < sync_redis.ttl(keys.entry(told[0].id)) <= 100
 
 
+def test_what_is_the_canary_s_is_kept_for_an_hour_and_no_entry_of_the_past(sync_redis: SyncRedis, redis: Redis) -> None:
+    store, other = EntryStore(sync_redis, retention_seconds=86_400), entry(id="other")
+    its = entry(id="its", feed_id=canary.FEED_ID)
+    run_sync(sync_redis, store.save_commands([its, other]))
+    assert 0 < sync_redis.ttl(keys.entry("its")) <= canary.KEPT_SECONDS < sync_redis.ttl(keys.entry("other"))
+    assert store.load(["its"]) == [its]
+    assert [*store.since(NOON)] == [other]
+    deliveries = DeliveryStore(redis, retention_seconds=86_400)
+    for name in (canary.NAME, "desk"):
+        run_sync(sync_redis, deliveries.save_commands(delivery(subscription_id=name, subject="s1")))
+    assert 0 < sync_redis.ttl(keys.delivery(canary.NAME, "s1")) <= canary.KEPT_SECONDS
+    assert sync_redis.ttl(keys.delivery("desk", "s1")) > canary.KEPT_SECONDS
+
+
 async def test_a_delivery_is_stored_as_it_is(redis: Redis) -> None:
     store = DeliveryStore(redis, retention_seconds=100)
     assert await store.load("desk", "s1") == delivery(subject="s1")
@@ -394,7 +480,7 @@ async def test_a_delivery_is_stored_as_it_is(redis: Redis) -> None:
         subject="s1",
         status=DeliveryStatus.PENDING,
         envelope=envelope(body='{"title":"Курск"}', covers={"s2": 3}, articles={"s2": 9}),
-        refused=True,
+        doubtful=True,
         retry_at=datetime.now(UTC) + timedelta(seconds=5),
         again=2,
     )

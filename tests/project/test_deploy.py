@@ -1,11 +1,7 @@
 """What stands in `deploy/` and `docker-compose.yml` is valid, and names only what exists."""
 
 import json
-import re
-import shutil
-import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +9,8 @@ from ruamel.yaml import YAML
 
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
-from shared.metrics import Exposed, Service
-from shared.models.feed import Outcome
 from shared.models.subscription import WebhookChannel
 from shared.settings import PREFIX, Settings, load_settings, variable
-from tests.exposition import names, sample_names, samples
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -25,11 +18,6 @@ SERVICES = ("poller", "classifier", "notifier", "gateway")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 YAML_FILES = sorted([ROOT / "docker-compose.yml", *DEPLOY.rglob("*.yml"), *DEPLOY.rglob("*.yaml")])
 DASHBOARDS = sorted(DEPLOY.rglob("*.json"))
-
-_NOT_NAMES = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)')
-_NAME = re.compile(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()")
-_OPERATORS = {"and", "or", "unless", "bool", "offset"}
-_OUTCOMES = re.compile(r'outcome!~"([^"]+)"')
 
 
 def documents(path: Path) -> list[dict[str, object]]:
@@ -44,31 +32,6 @@ def compose() -> dict[str, dict[str, object]]:
 def environment(file: str, service: str) -> dict[str, str]:
     given: dict[str, str] = YAML(typ="safe").load(ROOT / file)["services"][service]["environment"]
     return given
-
-
-def rule_expressions() -> Iterator[str]:
-    for group in YAML(typ="safe").load(DEPLOY / "prometheus/rules.yml")["groups"]:
-        for rule in group["rules"]:
-            yield rule["expr"]
-
-
-def panel_expressions() -> Iterator[str]:
-    for path in DASHBOARDS:
-        for panel in json.loads(path.read_text())["panels"]:
-            for target in panel.get("targets", ()):
-                yield target["expr"]
-
-
-EXPRESSIONS = [*rule_expressions(), *panel_expressions()]
-
-
-def metric_names(expression: str) -> set[str]:
-    return set(_NAME.findall(_NOT_NAMES.sub(" ", expression))) - _OPERATORS
-
-
-def exposed_names() -> set[str]:
-    """The sample names of every metric, the client's own included."""
-    return {"up"} | sample_names() | names(samples(Exposed(Service.GATEWAY)))
 
 
 @pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -117,24 +80,6 @@ def test_the_image_and_the_manifests_carry_the_version_of_the_package() -> None:
         assert f"image: tocsin:{VERSION}\n" in (DEPLOY / f"kubernetes/{name}.yaml").read_text()
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_a_rule_or_panel_asks_only_for_metrics_that_exist(expression: str) -> None:
-    names = metric_names(expression)
-    assert names
-    assert names <= exposed_names()
-
-
-def test_the_names_in_an_expression_are_found() -> None:
-    expression = 'sum by (le) (rate(tocsin_a_total{x="up", y=~"b"}[5m])) / on (job) up > 0.5 or vector(0)'
-    assert metric_names(expression) == {"tocsin_a_total", "up"}
-
-
-def test_the_share_of_failed_polls_knows_every_success() -> None:
-    stated = [set(listed.split("|")) for expression in EXPRESSIONS for listed in _OUTCOMES.findall(expression)]
-    assert stated
-    assert all(outcomes == {outcome.value for outcome in Outcome if outcome.succeeded} for outcomes in stated)
-
-
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
 def test_a_dashboard_has_panels_that_do_not_overlap(path: Path) -> None:
     panels = json.loads(path.read_text())["panels"]
@@ -168,17 +113,3 @@ def test_the_compose_demo_signs_with_the_secret_that_its_receiver_knows() -> Non
     receiver = YAML(typ="safe").load(DEPLOY / "compose.demo.yml")["services"]["demo-receiver"]["command"]
     assert isinstance(subscription.channel, WebhookChannel)
     assert subscription.channel.secret.get_secret_value() == receiver[receiver.index("--secret") + 1]
-
-
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, of the prometheus package, is not installed")
-@pytest.mark.parametrize(
-    "check",
-    [
-        ("check", "config", "prometheus.yml"),
-        ("check", "rules", "rules.yml"),
-        ("test", "rules", "rules.test.yml"),
-    ],
-    ids=" ".join,
-)
-def test_prometheus_accepts_its_files(check: tuple[str, ...]) -> None:
-    subprocess.run(["promtool", *check], cwd=DEPLOY / "prometheus", check=True, capture_output=True)

@@ -1,8 +1,7 @@
-"""Metrics, their reference and their use in `deploy/` are one. `make docs` makes the first test pass."""
+"""Metrics, their reference and their use in the code are one. `make docs` makes the first test pass."""
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,8 @@ from shared.models.page import PageOutcome
 from shared.models.story import Decision, StoryDecision
 from shared.models.subscription import DeliveryOutcome
 from shared.models.websub import AskOutcome
-from tests.exposition import sample_names
 from tests.project.sources import ROOT, python_files, tree
 
-NAME = re.compile(r"\btocsin_\w+")
-DEPLOYED = [path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file()]
 UNITS = {"seconds", "bytes", "total", "info"}
 # They count things, or are shares.
 UNITLESS = {
@@ -39,15 +35,6 @@ UNITLESS = {
 
 def test_the_reference_of_metrics_is_current() -> None:
     assert (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8") == reference()
-
-
-@pytest.mark.parametrize("path", DEPLOYED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_metric_that_the_deployment_names_exists(path: Path) -> None:
-    assert set(NAME.findall(path.read_text(encoding="utf-8"))) <= sample_names()
-
-
-def test_the_deployment_names_metrics_at_all() -> None:
-    assert any(NAME.search(path.read_text(encoding="utf-8")) for path in DEPLOYED)
 
 
 def test_every_metric_is_moved_somewhere() -> None:

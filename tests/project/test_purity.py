@@ -23,7 +23,7 @@ SUBMODULES = ("urllib.request", "urllib.error", "concurrent", "http.client", "im
 SHELLS = {
     "services.poller": {"poller", "pages", "fetch", "parsing", "feeds_file", "subscriber"},
     "services.classifier": {"classifier", "jobs", "caretaker", "grammars", "packs", "cache", "topics_dir", "observing"},
-    "services.notifier": {"notifier", "fanout", "lane", "briefing", "attempt", "tenure", "book"},
+    "services.notifier": {"notifier", "fanout", "lane", "briefing", "attempt", "tenure", "book", "canary"},
     "services.gateway": {"gateway", "app"},
 }
 EVERYWHERE = {"__init__", "__main__", "wiring", "ports"}

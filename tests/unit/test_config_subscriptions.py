@@ -231,6 +231,7 @@ NIGHT = "start: '22:00', end: '07:00'"
     ("written", "problem"),
     [
         ("timezone: Europe/Kiyv", f"timezone: 'Europe/Kiyv' is not known, did you mean `Europe/Kyiv`?; {ZONE}"),
+        ("timezone: Seoul", f"timezone: 'Seoul' is not known, did you mean `Asia/Seoul`?; {ZONE}"),
         ("timezone: ../../etc/passwd", f"timezone: '../../etc/passwd' is not known; {ZONE}"),
         ("timezone: Europe", "timezone: 'Europe' is not known"),
         ("timezone: 2", f"timezone: is read as a number; put it in quotes if it is text; {ZONE}"),

@@ -11,7 +11,6 @@ from services.classifier.story import SHOWN_EVIDENCE
 from services.notifier.plan import Send
 from services.notifier.render import (
     MAX_BODY_BYTES,
-    THIN_BODY_BYTES,
     digest_payload,
     endpoint_payload,
     fits,
@@ -308,16 +307,16 @@ def test_a_digest_tells_as_many_as_it_holds_and_that_there_are_more() -> None:
     assert not fits(payload, MAX_BODY_BYTES - 3000)
 
 
-def test_a_digest_that_was_found_too_large_is_told_in_smaller_ones() -> None:
-    parts = [part(f"{number:02}") for number in range(60)]
-    (_, whole), (payload, thin) = (digest_payload(delivery(thin=it), parts, NOON) for it in (False, True))
-    assert 0 < thin < whole
-    assert fits(payload, THIN_BODY_BYTES)
+def test_a_digest_that_was_found_too_large_tells_one_story_in_short() -> None:
+    parts = [part(f"{number:02}", claims=(known(),)) for number in range(60)]
+    payload, told = digest_payload(delivery(thin=True), parts, NOON)
+    only = read(payload)["stories"][0]  # type: ignore[index]
+    assert (told, named(payload), only["claims"], only["articles"]) == (1, ["00"], [], [])
+    assert read(payload)["stories_truncated"] is True
 
 
 @pytest.mark.parametrize("thin", [False, True])
-def test_a_huge_story_is_told_in_a_digest_too_and_leaves_the_others_to_the_next(thin: bool) -> None:
-    """Even if a thin digest is larger by that than it should be."""
+def test_a_huge_story_is_told_in_a_digest_too(thin: bool) -> None:
     stories = [huge(id=name) for name in "abc"]
     stories = [each.model_copy(update={"articles": each.articles[1:]}) for each in stories]
     payload, many = digest_payload(delivery(thin=thin), [(each, delivery(), CREATED) for each in stories], NOON)

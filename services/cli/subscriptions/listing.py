@@ -23,6 +23,7 @@ from services.cli.subscriptions.words import (
 )
 from services.cli.wiring import Delivering
 from services.notifier.calendar import next_digest, quiet_until
+from shared.models import canary
 from shared.models.endpoint import EndpointState, EndpointStatus
 from shared.models.subscription import Attempt, EmailChannel, Signing, Subscription
 from shared.settings import Settings
@@ -61,9 +62,9 @@ async def one(settings: Settings, stores: Delivering, subscription_id: str) -> t
 async def logged(
     settings: Settings, stores: Delivering, subscription_id: str, count: int, *, failed: bool
 ) -> tuple[list[Attempt], dict[str, str]]:
-    """Also of one that is removed, as long as its log is there."""
+    """Also of one that is removed, as long as its log is there; never the canary's."""
     attempts = await stores.endpoints.attempts(subscription_id, LOGGED_ATTEMPTS if failed else count)
-    if not attempts:
+    if not attempts or subscription_id == canary.NAME:
         await meant(settings, stores, subscription_id)
     found = [attempt for attempt in attempts if not (failed and succeeded(attempt))][:count]
     return found, await titles(stores, found)
