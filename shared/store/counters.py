@@ -10,17 +10,21 @@ from shared import keys, metrics
 from shared.models import canary
 from shared.models.change import Change
 
+# One command: a transaction of as many would cost a batch of short entries a twentieth of its time.
+_ADD = """
+for i = 1, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
+"""
+
 
 class CounterStore:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+        self._add = redis.register_script(_ADD)
 
     def add(self, counted: Mapping[str, float]) -> None:
         """Field → by how much it grows; all or nothing."""
-        with self.redis.pipeline() as pipe:
-            for name, amount in counted.items():
-                pipe.hincrbyfloat(keys.counters(), name, amount)
-            pipe.execute()
+        if counted:
+            self._add([keys.counters()], [part for pair in counted.items() for part in pair])
 
     def all(self) -> dict[str, float]:
         # redis-py types an answer as all that any option could make of it, hence Any.
