@@ -90,6 +90,7 @@ async def is_hidden(mine: Mine, asked: Run) -> None:
         ran = await asyncio.to_thread(asked, *line.split())
         assert ran.code == 0, (line, ran.err)
         assert not shows_it(ran.out + ran.err), (line, ran.out, ran.err)
+        assert "backtest" not in line or json.loads(ran.out)["entries"] == 0
     for line in NAMING:
         ran = await asyncio.to_thread(asked, *(words.get(word, word) for word in line.split()))
         assert ran.code in (1, 2), (line, ran.out)
@@ -129,7 +130,7 @@ def is_in_no_count(mine: Mine) -> None:
         samples = [line for line in get(port, "/metrics")[1].splitlines() if not line.startswith("#")]
         named = {line.partition(" ")[0] for line in samples if shows_it(line)}
         of_its_own = {name for name in named if name.startswith("tocsin_canary_")}
-        assert all(name.startswith("tocsin_classifications_") for name in named - of_its_own), (service, named)
+        assert all(name.startswith("tocsin_classification") for name in named - of_its_own), (service, named)
         for family in ("entries", "story_decisions", "alerts", "alerts_suppressed", "deliveries", "delivery_attempts"):
             counted = [line for line in samples if re.match(rf"tocsin_{family}_total\b", line)]
             assert all(float(line.rpartition(" ")[2]) == 0 for line in counted), (service, counted)
