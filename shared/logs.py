@@ -53,7 +53,7 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else console_renderer()
     last: list[Any] = [structlog.processors.format_exc_info, hide_secrets, renderer, hide_secret_text]
     structlog.configure(
         processors=[*before, *last],
@@ -66,6 +66,11 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
     # The libraries' chatter is not ours: only their warnings are worth a line.
     logging.basicConfig(handlers=[handler], level=max(numeric, logging.WARNING), force=True)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def console_renderer() -> structlog.dev.ConsoleRenderer:
+    """Tracebacks without the values of variables, which would take seconds and show secrets."""
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 
 class _StandardError(TextIOBase):

@@ -10,8 +10,19 @@ import structlog
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
+from shared.logs import console_renderer
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
 from tests.exposition import undeclared
+
+
+def logs_of_tests() -> None:
+    """As structlog has them, but for tracebacks."""
+    structlog.reset_defaults()
+    *before, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*before, console_renderer()])
+
+
+logs_of_tests()
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +48,7 @@ def logs_as_before() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    logs_of_tests()
     structlog.contextvars.clear_contextvars()
 
 

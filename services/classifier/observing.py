@@ -68,7 +68,8 @@ class Observer:
         yield metrics.STREAMS_PENDING.read({StreamGroup.NOTIFIERS: self.standing.unread()})
 
     def _system(self) -> Iterator[metrics.Family]:
-        yield metrics.CANARY_SUCCESS.read(self.standing.canary_at())
+        if (canary_at := self.standing.canary_at()) is not None:
+            yield metrics.CANARY_SUCCESS.read(canary_at)
         used, most = self.standing.memory()
         yield metrics.REDIS_MEMORY_BYTES.read({MemoryKind.USED: used, MemoryKind.MAX: most})
         yield metrics.REDIS_KEYS.read(self.standing.keys())

@@ -70,7 +70,7 @@ FEEDS = standing("tocsin_feeds", "Feeds by state.", _CLASSIFIER, state=FeedHealt
 FEED_STALENESS_SECONDS = standing(
     "tocsin_feed_staleness_seconds",
     "How long ago feeds were last read successfully: the median, the age that one in ten exceeds, and the greatest. "
-    "Without those that are disabled.",
+    "Without those that are switched off.",
     _CLASSIFIER,
     quantile=Quantile,
 )
@@ -206,7 +206,7 @@ DELIVERY_OLDEST_SECONDS = standing(
 
 CANARY_SUCCESS = standing(
     "tocsin_canary_last_success_timestamp_seconds",
-    "When a canary last came to its end, in Unix seconds; 0 before the first.",
+    "When a canary last came to its end, in Unix seconds; 0 before the first. Not said where none is sent.",
     _CLASSIFIER,
 )
 CANARY_SECONDS = histogram(

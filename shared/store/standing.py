@@ -23,8 +23,8 @@ _AT_FIRST = EndpointState().status
 
 @dataclass(frozen=True, slots=True)
 class FeedsNow:
-    """`ages`: seconds since each was last read, the least first, without disabled ones; `stalest`: the greatest, by the
-    feeds' names."""
+    """`ages`: seconds since each that is wanted was last read, the least first; `stalest`: the greatest, by the feeds'
+    names. A feed that is gone, and so polled no more, is wanted until somebody says otherwise."""
 
     states: Mapping[FeedHealth, int]
     ages: tuple[float, ...]
@@ -53,8 +53,8 @@ class Standing:
         health = {feed_id: _health(unwell.get(feed_id)) for feed_id, _ in read}
         states = Counter(health.values())
         states[FeedHealth.DISABLED] += configured - bool(with_canary) - len(read)
-        watched = [(feed_id, max(0.0, now - at)) for feed_id, at in read if health[feed_id] is not FeedHealth.DISABLED]
-        return FeedsNow(states, tuple(age for _, age in reversed(watched)), self._named(dict(watched[:STALEST])))
+        ages = [(feed_id, max(0.0, now - at)) for feed_id, at in read]
+        return FeedsNow(states, tuple(age for _, age in reversed(ages)), self._named(dict(ages[:STALEST])))
 
     def _named(self, ages: Mapping[bytes, float]) -> dict[str, float]:
         """Of two with one name the greater."""
@@ -89,9 +89,13 @@ class Standing:
         waiting: Any = self.redis.xrange(keys.alerts(), min=first, count=MOST_COUNTED)
         return min(MOST_COUNTED, len(waiting) + (int(since["pending"]) if since else 0))
 
-    def canary_at(self) -> float:
-        """When one came to its end last, in Unix seconds; 0 if none has."""
-        return float(self.redis.hget(keys.canary(), "delivered_at") or 0.0)
+    def canary_at(self) -> float | None:
+        """When one came to its end last, in Unix seconds; 0 if none has, None if none is sent."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hexists(keys.feeds(), canary.FEED_ID)
+            pipe.hget(keys.canary(), "delivered_at")
+            is_sent, delivered_at = pipe.execute()
+        return float(delivered_at or 0.0) if is_sent else None
 
     def memory(self) -> tuple[float, float]:
         """In bytes: used, and the most that may be; 0 for no bound."""

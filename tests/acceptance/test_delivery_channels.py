@@ -31,7 +31,7 @@ async def test_slack_is_told_in_blocks_waits_as_it_asks_and_is_off_when_its_chan
     desk.wants(at(HOUR + 45), says('"blocks"', "front"))
     desk.wants(at(2 * HOUR + 15), says('"blocks"', "late"))
     desk.logs("delivered", "throttled", "delivered", "client_error")
-    desk.becomes(at(2 * HOUR + 15), "disabled", "client_error")
+    desk.becomes(at(2 * HOUR + 15), "disabled", "gone")
     await stage.plays(until=DAY)
 
 

@@ -82,7 +82,7 @@ def test_a_rule_panel_or_page_asks_only_for_series_and_labels_that_exist(express
         assert value in known_values.get((family(name), label), {value})
 
 
-@pytest.mark.parametrize("expression", [*rule_expressions(), *PAGE_EXPRESSIONS])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_what_every_classifier_tells_alike_is_not_summed(expression: str) -> None:
     assert not set(map(family, summed(expression))) & shared()
 
