@@ -18,7 +18,7 @@ STORIES_ON_BOARD = 30
 def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
     """With `pushes`, hubs are listened to as well."""
     # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
-    app = FastAPI(title="Tocsin", version=gateway.version, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
     app.include_router(api(gateway))
     if pushes is not None:
         app.include_router(callbacks(pushes))
@@ -26,7 +26,7 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
 
     @app.get("/", include_in_schema=False)
     async def latest() -> HTMLResponse:
-        return HTMLResponse(board(await gateway.newest_stories_in_full(STORIES_ON_BOARD)))
+        return HTMLResponse(board(await gateway.stories.newest_in_full(STORIES_ON_BOARD)))
 
     @app.get("/healthz", include_in_schema=False)
     async def alive() -> PlainTextResponse:

@@ -7,6 +7,10 @@ from ipaddress import ip_address
 from starlette.types import ASGIApp
 
 from services.gateway.app import create_app
+from services.gateway.areas.alerts import AlertArea
+from services.gateway.areas.feeds import FeedArea
+from services.gateway.areas.stories import StoryArea
+from services.gateway.areas.system import SystemArea
 from services.gateway.gateway import Gateway
 from shared import metrics
 from shared.errors import ConfigError
@@ -38,13 +42,13 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
 async def opened(redis_url: str) -> AsyncIterator[Gateway]:
     with connect_sync(redis_url, hurried=True) as sync_redis:
         async with connect(redis_url, hurried=True) as redis:
+            feeds = FeedArea(FeedStore(redis, DueSet(redis, DUE_FEEDS)))
+            due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
-                feeds=FeedStore(redis, DueSet(redis, DUE_FEEDS)),
-                stories=StoryReader(redis),
-                alerts=AlertStream(redis),
-                endpoints=DueSet(redis, DUE_ENDPOINTS),
-                queue=JobQueue(sync_redis),
-                version=package_version(),
+                feeds=feeds,
+                stories=StoryArea(StoryReader(redis)),
+                alerts=AlertArea(AlertStream(redis)),
+                system=SystemArea(feeds, due, queue, package_version()),
             )
 
 

@@ -13,9 +13,9 @@ def test_a_service_has_its_process_its_wiring_its_ports_and_its_shell(service: s
     assert {"__init__.py", "__main__.py", "wiring.py", "ports.py", f"{service}.py"} <= present
 
 
-def test_there_is_no_service_besides_these_and_the_command_line() -> None:
+def test_there_is_no_service_besides_these_the_command_line_and_the_operations() -> None:
     packages = {path.parent.name for path in (ROOT / "services").glob("*/__init__.py")}
-    assert packages == {*SERVICES, "cli"}
+    assert packages == {*SERVICES, "operations", "cli"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

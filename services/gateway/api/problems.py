@@ -32,7 +32,7 @@ RESPONSES: dict[int | str, dict[str, object]] = {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
     }
-    for status in (404, 422, 503)
+    for status in (400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)
 }
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from html import escape
 from urllib.parse import quote, urlsplit
 
-from services.gateway.views import ArticleView, StoryView
+from services.gateway.views.stories import ArticleView, StoryView
 
 # System colours follow the reader's choice of dark or light; system fonts know every script.
 STYLE = """

@@ -1,0 +1,39 @@
+"""Lists in pages: a cursor says where the next begins, and means nothing to anybody else."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import HTTPException, Query
+from pydantic import Field
+from pydantic_core import from_json, to_json
+
+from shared.models.base import Model
+
+T = TypeVar("T")
+Part = str | int | float
+MOST = 500
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description="the most that are listed")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+
+
+class Page(Model, Generic[T]):
+    items: tuple[T, ...]
+    next: Annotated[str | None, Field(description="the cursor of the next page; null on the last")] = None
+
+
+def cursor(*parts: Part) -> str:
+    """Where a page begins, as text for an address. `parts`: JSON values."""
+    return urlsafe_b64encode(to_json(parts)).decode().rstrip("=")
+
+
+def parts_of(text: str, kinds: Sequence[type]) -> list[Part]:
+    """The parts of a cursor of these kinds. Raises HTTPException (422) for any other text."""
+    try:
+        parts: list[Part] = from_json(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if [type(part) for part in parts] == list(kinds):
+            return parts
+    except (ValueError, TypeError):
+        pass
+    raise HTTPException(422, "cursor: is none of ours; allowed: `next` of a page")
