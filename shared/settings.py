@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     )
     gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
     gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")
+    gateway_streams: Count = Field(1000, description="who may follow alerts as they ring at once, at one gateway")
 
     public_url: PublicUrl | None = Field(
         None, description="where people reach the gateway, e.g. https://tocsin.example; for the links in messages"

@@ -13,7 +13,7 @@ log = get_logger()
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     host = settings.gateway_host
-    async with wired(settings, redis_url(settings)) as app, listening(app, host, settings.gateway_port) as port:
+    async with wired(settings, redis_url(settings), stop) as app, listening(app, host, settings.gateway_port) as port:
         log.info("gateway.listening", host=host, port=port)
         if not is_loopback(host):
             log.warning("gateway.open", host=host, meaning="no token is asked for: whoever reaches it can read it all")

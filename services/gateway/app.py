@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
+from services.gateway.api.counting import Counted
 from services.gateway.api.headers import WithHeaders, security_headers
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
@@ -32,4 +33,4 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
     async def alive() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    return WithHeaders(app, security_headers(STYLE_HASH))
+    return Counted(WithHeaders(app, security_headers(STYLE_HASH)))

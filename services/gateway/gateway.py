@@ -6,6 +6,7 @@ from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.system import SystemArea
+from services.gateway.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +16,5 @@ class Gateway:
     feeds: FeedArea
     stories: StoryArea
     alerts: AlertArea
+    live: Live
     system: SystemArea

@@ -8,8 +8,9 @@ from shared.models.feed import Feed, FeedState
 from shared.models.story import Story
 from shared.models.websub import PushRequest, PushSubscription
 from shared.queue import DeadLetter
-from shared.store.alerts import Record
+from shared.store.alerts import Read, Record
 from shared.store.due import Counts
+from shared.store.stories import Place
 
 
 class Feeds(Protocol):
@@ -20,10 +21,18 @@ class Feeds(Protocol):
 class Stories(Protocol):
     async def load(self, story_id: str) -> Story | None: ...
     async def newest(self, n: int, *, topic: str | None = None) -> list[Story]: ...
+    async def readable(self, story_ids: Sequence[str]) -> dict[str, Story]: ...
+
+    async def places(
+        self, n: int, *, topic: str | None = None, before: Place | None = None, since: datetime | None = None
+    ) -> list[Place]: ...
 
 
 class Alerts(Protocol):
     async def newest(self, n: int) -> list[Record]: ...
+    async def oldest_id(self) -> str | None: ...
+    async def read(self, record_id: str, n: int, wait_milliseconds: int | None = None) -> Read: ...
+    async def read_back(self, record_id: str, n: int) -> Read: ...
 
 
 class DueEndpoints(Protocol):

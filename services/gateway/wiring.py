@@ -1,5 +1,6 @@
 """The gateway's composition root."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
@@ -12,6 +13,7 @@ from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.system import SystemArea
 from services.gateway.gateway import Gateway
+from services.gateway.live import Live
 from shared import metrics
 from shared.errors import ConfigError
 from shared.metrics import package_version
@@ -29,9 +31,10 @@ from shared.store.websub import PushStore
 
 
 @asynccontextmanager
-async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
-    """The application on this Redis, and the status beside it."""
-    async with opened(redis_url) as gateway, connect(redis_url, hurried=True) as redis:
+async def wired(settings: Settings, redis_url: str, stop: asyncio.Event | None = None) -> AsyncIterator[ASGIApp]:
+    """The application on this Redis, and the status beside it. Once `stop` is set, whoever follows alerts is let go."""
+    following = opened(redis_url, home=settings.public_url or "", streams=settings.gateway_streams, stop=stop)
+    async with following as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
         exposed = metrics.Exposed(metrics.Service.GATEWAY)
         with StatusServer(settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url)):
@@ -39,17 +42,30 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
 
 
 @asynccontextmanager
-async def opened(redis_url: str) -> AsyncIterator[Gateway]:
+async def opened(
+    redis_url: str, *, home: str = "", streams: int = 1000, stop: asyncio.Event | None = None
+) -> AsyncIterator[Gateway]:
+    """`home`: the gateway's public address, if it has one. `streams`: so many may follow alerts at once."""
     with connect_sync(redis_url, hurried=True) as sync_redis:
-        async with connect(redis_url, hurried=True) as redis:
+        async with connect(redis_url, hurried=True) as redis, following(redis_url, home, streams, stop) as live:
             feeds = FeedArea(FeedStore(redis, DueSet(redis, DUE_FEEDS)))
             due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
                 feeds=feeds,
                 stories=StoryArea(StoryReader(redis)),
-                alerts=AlertArea(AlertStream(redis)),
+                alerts=AlertArea(AlertStream(redis), StoryReader(redis), home),
+                live=live,
                 system=SystemArea(feeds, due, queue, package_version()),
             )
+
+
+@asynccontextmanager
+async def following(redis_url: str, home: str, streams: int, stop: asyncio.Event | None) -> AsyncIterator[Live]:
+    """It waits for what comes, and so has connections of its own that are in no hurry."""
+    async with connect(redis_url) as redis:
+        live = Live(AlertArea(AlertStream(redis), StoryReader(redis), home), most=streams)
+        async with live.running(stop):
+            yield live
 
 
 @asynccontextmanager

@@ -221,12 +221,15 @@ async def test_the_description_names_every_route_and_its_problems(gateway: httpx
         "/v1/feeds",
         "/v1/stories",
         "/v1/stories/{story_id}",
+        "/v1/stories/{story_id}/articles",
+        "/v1/stories/{story_id}/timeline",
         "/v1/alerts",
+        "/v1/alerts/stream",
         "/v1/dead-letters",
         "/v1/status",
     }
     answers = described["paths"]["/v1/stories/{story_id}"]["get"]["responses"]
-    assert set(answers) == {"200", "404", "422", "503"}
+    assert set(answers) == {"200", "401", "403", "404", "422", "503"}
     assert set(answers["404"]["content"]) == {PROBLEM}
 
 
