@@ -35,25 +35,26 @@ class Follower:
             yield self._events(answer)
 
     async def _events(self, answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
-        data, kind, known = list[str](), "", self.last_event_id
+        data, fields = list[str](), {"id": self.last_event_id}
         async for line in answer.content:
             name, _, value = line.decode().rstrip("\r\n").partition(":")
-            value = value.removeprefix(" ")
-            if not line.strip():
-                self.last_event_id = known
-                if data:
-                    yield Event(known, kind or "message", "\n".join(data))
-                data, kind = [], ""
-            elif not name:
-                self.comments += 1
-            elif name == "data":
-                data.append(value)
-            elif name == "event":
-                kind = value
-            elif name == "id" and "\0" not in value:
-                known = value
-            elif name == "retry" and value.isdigit():
-                self.retry = int(value)
+            if line.strip():
+                self._note(name, value.removeprefix(" "), data, fields)
+                continue
+            self.last_event_id = fields["id"]
+            if data:
+                yield Event(fields["id"], fields.get("event", "message"), "\n".join(data))
+            data, fields = [], {"id": fields["id"]}
+
+    def _note(self, name: str, value: str, data: list[str], fields: dict[str, str]) -> None:
+        if not name:
+            self.comments += 1
+        elif name == "data":
+            data.append(value)
+        elif name == "retry" and value.isdigit():
+            self.retry = int(value)
+        elif name != "id" or "\0" not in value:
+            fields[name] = value
 
 
 @asynccontextmanager
