@@ -225,6 +225,9 @@ async def test_the_description_names_every_route_and_its_problems(gateway: httpx
         "/v1/stories/{story_id}/timeline",
         "/v1/alerts",
         "/v1/alerts/stream",
+        "/v1/alerts.atom",
+        "/v1/alerts.rss",
+        "/v1/alerts.json",
         "/v1/dead-letters",
         "/v1/status",
     }

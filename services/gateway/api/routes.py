@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.gateway.api.alerts import alert_routes
 from services.gateway.api.feeds import feed_routes
+from services.gateway.api.outlets import outlet_routes
 from services.gateway.api.problems import RESPONSES
 from services.gateway.api.stories import story_routes
 from services.gateway.api.system import system_routes
@@ -16,5 +17,6 @@ def api(gateway: Gateway) -> APIRouter:
     router.include_router(feed_routes(gateway.feeds))
     router.include_router(story_routes(gateway.stories))
     router.include_router(alert_routes(gateway.alerts, gateway.live))
+    router.include_router(outlet_routes(gateway.alerts))
     router.include_router(system_routes(gateway.system))
     return router
