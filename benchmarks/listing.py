@@ -51,7 +51,14 @@ def _story(press: Press, at: datetime) -> Story:
     return known[0]
 
 
-def _fill(url: str, stories: Sequence[Story]) -> None:
+def _fill(counts: Mapping[str, int]) -> None:
+    """By the address of a server. Nothing of it stays here: a collector of garbage would go through it at any time."""
+    stories = _stories(max(counts.values()))
+    for url, count in counts.items():
+        _put(url, stories[:count])
+
+
+def _put(url: str, stories: Sequence[Story]) -> None:
     with connect_sync(url) as redis, redis.pipeline(transaction=False) as pipe:
         for story in stories:
             moment = story.updated_at.timestamp()
@@ -134,9 +141,7 @@ def _p99(taken: Sequence[Took]) -> Took:
 def measure(many: int = MANY, few: int = FEW, requests: int = REQUESTS, rounds: int = ROUNDS) -> list[Row]:
     with ExitStack() as stack:
         urls = [stack.enter_context(private_redis()) for _ in range(2)]
-        stories = _stories(many)
-        for url, count in zip(urls, (many, few), strict=True):
-            _fill(url, stories[:count])
+        _fill(dict(zip(urls, (many, few), strict=True)))
         measured = asyncio.run(_measured(urls, requests, rounds))
     progress("")
     what = f"{many:,} stories beside {few:,}"
