@@ -146,6 +146,8 @@ def _told(service: str, event: dict[str, object], known_failing: bool, failing: 
             return Text(f"{_clock()}  {mark} {decision:<11} {event.get('source')}: {event.get('title')}", style="cyan")
         case str(name) if name in EVENTS:
             return delivery_line(event, _clock())
+        case "gateway.listening":
+            return Text(f"{_clock()}  the board is on http://{event.get('host')}:{event.get('port')}/")
         case "feeds.configured":
             return Text(f"{_clock()}  {event.get('feeds')} feeds configured, {event.get('added')} of them new")
     if event.get("level") not in ("warning", "error", "critical"):

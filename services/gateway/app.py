@@ -1,18 +1,17 @@
-"""The ASGI application: the API, the page, health, and how errors are told."""
+"""The ASGI application: the API, the board, health, and how errors are told."""
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from services.gateway.api.headers import WithHeaders, security_headers
+from services.gateway.api.headers import SECURITY_HEADERS, WithHeaders
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
 from services.gateway.api.websub import callbacks
 from services.gateway.gateway import Gateway
-from services.gateway.pages.board import STYLE_HASH, board
+from services.gateway.pages.rendering import Files, Pages
+from services.gateway.pages.routes import board
 from services.gateway.ports import Pushes
-
-STORIES_ON_BOARD = 30
 
 
 def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
@@ -22,14 +21,13 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
     app.include_router(api(gateway))
     if pushes is not None:
         app.include_router(callbacks(pushes))
+    pages = Pages(gateway.system.version)
+    app.include_router(board(gateway, pages))
+    app.mount("/static", Files())
     answer_with_problems(app)
-
-    @app.get("/", include_in_schema=False)
-    async def latest() -> HTMLResponse:
-        return HTMLResponse(board(await gateway.stories.newest_in_full(STORIES_ON_BOARD)))
 
     @app.get("/healthz", include_in_schema=False)
     async def alive() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    return WithHeaders(app, security_headers(STYLE_HASH))
+    return WithHeaders(app, SECURITY_HEADERS)

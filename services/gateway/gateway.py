@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
+from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.system import SystemArea
 
@@ -14,5 +15,6 @@ class Gateway:
 
     feeds: FeedArea
     stories: StoryArea
+    reading: ReadingArea
     alerts: AlertArea
     system: SystemArea

@@ -1,10 +1,12 @@
 """What the gateway needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.models.entry import Entry
 from shared.models.feed import Feed, FeedState
+from shared.models.pack import Place
 from shared.models.story import Story
 from shared.models.websub import PushRequest, PushSubscription
 from shared.queue import DeadLetter
@@ -22,8 +24,19 @@ class Stories(Protocol):
     async def newest(self, n: int, *, topic: str | None = None) -> list[Story]: ...
 
 
+class Entries(Protocol):
+    async def load(self, entry_ids: Sequence[str]) -> list[Entry]: ...
+
+
+class Places(Protocol):
+    """The gazetteers of the topics."""
+
+    def of(self, topic: str) -> Mapping[str, Place]: ...
+
+
 class Alerts(Protocol):
     async def newest(self, n: int) -> list[Record]: ...
+    async def since(self, record_id: str, n: int) -> list[Record]: ...
 
 
 class DueEndpoints(Protocol):

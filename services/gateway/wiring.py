@@ -9,9 +9,11 @@ from starlette.types import ASGIApp
 from services.gateway.app import create_app
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
+from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.system import SystemArea
 from services.gateway.gateway import Gateway
+from services.gateway.gazetteer import Gazetteer
 from shared import metrics
 from shared.errors import ConfigError
 from shared.metrics import package_version
@@ -23,6 +25,7 @@ from shared.store.alerts import AlertStream
 from shared.store.connection import connect, connect_sync, readiness
 from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
+from shared.store.entries import EntryReader
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.stories import StoryReader
 from shared.store.websub import PushStore
@@ -31,7 +34,7 @@ from shared.store.websub import PushStore
 @asynccontextmanager
 async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
     """The application on this Redis, and the status beside it."""
-    async with opened(redis_url) as gateway, connect(redis_url, hurried=True) as redis:
+    async with opened(settings, redis_url) as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
         exposed = metrics.Exposed(metrics.Service.GATEWAY)
         with StatusServer(settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url)):
@@ -39,14 +42,16 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
 
 
 @asynccontextmanager
-async def opened(redis_url: str) -> AsyncIterator[Gateway]:
+async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
     with connect_sync(redis_url, hurried=True) as sync_redis:
         async with connect(redis_url, hurried=True) as redis:
-            feeds = FeedArea(FeedStore(redis, DueSet(redis, DUE_FEEDS)))
+            feed_store, stories = FeedStore(redis, DueSet(redis, DUE_FEEDS)), StoryReader(redis)
+            feeds = FeedArea(feed_store)
             due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
                 feeds=feeds,
-                stories=StoryArea(StoryReader(redis)),
+                stories=StoryArea(stories),
+                reading=ReadingArea(stories, EntryReader(redis), feed_store, Gazetteer(settings.topics_dir)),
                 alerts=AlertArea(AlertStream(redis)),
                 system=SystemArea(feeds, due, queue, package_version()),
             )

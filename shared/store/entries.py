@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
 from shared import keys
 from shared.models.canary import FEED_ID, kept_seconds
@@ -50,6 +51,18 @@ class EntryStore:
             known |= new  # a scan may name a key twice
             entries = (entry for entry in self.load([*new]) if entry.feed_id != FEED_ID)
             yield from (entry for entry in entries if entry.seen_at >= moment)
+
+
+class EntryReader:
+    """For those who show entries."""
+
+    def __init__(self, redis: AsyncRedis) -> None:
+        self.redis = redis
+
+    async def load(self, entry_ids: Sequence[str]) -> list[Entry]:
+        """In the order asked for; entries that have expired are left out."""
+        stored = await self.redis.mget([keys.entry(entry_id) for entry_id in entry_ids]) if entry_ids else []
+        return [Entry.model_validate_json(text) for text in stored if text]
 
 
 def _text(key: bytes | str) -> str:

@@ -1,4 +1,4 @@
-"""Where the places of the gazetteers lie: on the ground that their topic is about, and near the region that they name."""
+"""Where the places of the gazetteers lie: on the ground that their topic is about, near the region that they name."""
 
 from math import cos, hypot, radians
 from pathlib import Path
@@ -11,7 +11,7 @@ from shared.models.pack import Place, TopicPack
 ROOT = Path(__file__).parents[2]
 PACKS = [load_pack(home) for home in sorted((ROOT / "seeds/topics").iterdir())]
 KILOMETRES_A_DEGREE = 111.2
-# What is no place on a map by itself; and villages of which nobody has said where they are: their region's place is shown.
+# What is no place on a map by itself; and villages of which nobody has said where they are: their region is shown.
 NOWHERE = {"far-east", "siberia", "vorozhba", "maryino", "bogdanovka", "loknya", "obukhovka", "loknia"}
 # South, west, north, east of all that a topic names.
 GROUNDS = {"dprk-kursk": (37.0, 24.0, 56.0, 137.0), "undersea-cables": (15.0, -9.0, 63.0, 122.0)}

@@ -14,9 +14,6 @@ class StoryArea:
         """Newest change first."""
         return [StorySummary.of(story) for story in await self.stories.newest(limit, topic=topic)]
 
-    async def newest_in_full(self, limit: int) -> list[StoryView]:
-        return [StoryView.of(story) for story in await self.stories.newest(limit)]
-
     async def find(self, story_id: str) -> StoryView | None:
         story = await self.stories.load(story_id)
         return StoryView.of(story) if story else None

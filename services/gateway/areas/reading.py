@@ -1,0 +1,42 @@
+"""Stories as people read them: beside what a story holds, what its articles say and where its places lie."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.gateway.ports import Entries, Feeds, Places, Stories
+from services.gateway.views.reading import Reading
+from shared.models.pack import Place
+from shared.models.story import Story
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingArea:
+    stories: Stories
+    entries: Entries
+    feeds: Feeds
+    places: Places
+
+    async def ringing(self, limit: int, topic: str | None = None) -> list[Reading]:
+        """Those that rang, newest change first; without the texts of their articles."""
+        stories = [story for story in await self.stories.newest(limit, topic=topic) if story.revisions]
+        return await self._read(stories)
+
+    async def find(self, story_id: str) -> Reading | None:
+        """With the texts of its articles, as far as they are kept."""
+        story = await self.stories.load(story_id)
+        if story is None:
+            return None
+        entries = await self.entries.load([article.entry_id for article in story.articles])
+        texts = {entry.id: entry for entry in entries}
+        return Reading.of(story, texts, await self._countries(), dict(self._places(story)))
+
+    async def _read(self, stories: Sequence[Story]) -> list[Reading]:
+        countries = await self._countries() if stories else {}
+        return [Reading.of(story, {}, countries, dict(self._places(story))) for story in stories]
+
+    async def _countries(self) -> dict[str, str]:
+        """Name of a feed → its country."""
+        return {feed.name: feed.country for feed in await self.feeds.all() if feed.country}
+
+    def _places(self, story: Story) -> Mapping[str, Place]:
+        return self.places.of(story.topic)
