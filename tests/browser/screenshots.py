@@ -1,6 +1,6 @@
 """`make screenshots`: pictures of the board, taken from the running demo.
 
-    python -m tests.browser.screenshots DIRECTORY
+python -m tests.browser.screenshots DIRECTORY
 """
 
 import os
@@ -36,6 +36,7 @@ SHOTS = (
     Shot("board-desktop-light", DESKTOP, "light"),
     Shot("board-phone-dark", PHONE, "dark"),
     Shot("story-desktop-dark", DESKTOP, "dark", "h2 a"),
+    Shot("story-whole", DESKTOP, "light", "h2 a", True),
     Shot("story-phone-light", PHONE, "light", "h2 a"),
     Shot("feeds-desktop-light", DESKTOP, "light", "nav a[href='/feeds']"),
 )

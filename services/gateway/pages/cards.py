@@ -1,7 +1,7 @@
 """What is told of a story, in short and in full (pure)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from services.gateway.pages.figures import Chart, History, chart, histories
 from services.gateway.pages.maps import Map, drawn
 from services.gateway.pages.marks import Mark, Marked, marked
 from services.gateway.pages.names import country_name, language_name
-from services.gateway.pages.words import ClaimWords, claim_words, spaced
+from services.gateway.pages.words import ClaimWords, claim_words, spaced, subject
 from services.gateway.views.reading import ArticleReading, Reading
 from services.gateway.views.stories import StoryView
 from shared.models.pack import Place
-from shared.models.story import Decision, KnownClaim, Revision
+from shared.models.story import Decision, KnownClaim, Revision, same_figure
 
 CLAIMS_ON_CARD = 4
 CHARTS_ON_CARD = 1
@@ -24,8 +24,11 @@ Counts = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class ClaimLine:
+    """`before`: the same speaker has named another figure since."""
+
     words: ClaimWords
     sources: tuple[str, ...]
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,7 @@ class Card:
 
     story: StoryView
     claims: tuple[ClaimLine, ...]
-    histories: tuple[History, ...]
-    charts: tuple[Chart, ...]
+    histories: tuple[tuple[History, Chart], ...]
     map: Map | None
     languages: Counts
     countries: Counts
@@ -61,8 +63,7 @@ def card(reading: Reading) -> Card:
     return Card(
         story=whole.story,
         claims=whole.claims[:CLAIMS_ON_CARD],
-        histories=whole.histories[:CHARTS_ON_CARD],
-        charts=whole.charts[:CHARTS_ON_CARD],
+        histories=tuple(each for each in whole.histories if each[0].changes)[:CHARTS_ON_CARD],
         map=whole.map,
         languages=_cut(whole.languages),
         countries=_cut(whole.countries),
@@ -73,12 +74,12 @@ def card(reading: Reading) -> Card:
 def page(reading: Reading) -> Card:
     story, places = reading.story, reading.places
     said = [claim for claim in story.claims if claim.sources]
-    changed = histories(said, _first_said(reading.articles), places)
+    first_said = _first_said(reading.articles)
+    changed = histories(said, first_said, places)
     return Card(
         story=story,
-        claims=tuple(_claims(said, places)),
-        histories=tuple(changed),
-        charts=tuple(chart(history, story.updated_at) for history in changed),
+        claims=tuple(_claims(said, first_said, [history.what for history in changed], places)),
+        histories=tuple((history, chart(history, story.updated_at)) for history in changed),
         map=drawn(_named(said), places),
         languages=_counts((article.source, language_name(article.language)) for article in reading.articles),
         countries=_counts(
@@ -88,13 +89,28 @@ def page(reading: Reading) -> Card:
     )
 
 
-def _claims(said: Iterable[KnownClaim], places: Mapping[str, Place]) -> Iterable[ClaimLine]:
-    """Figures first, then what most say; what reads the same is told once."""
-    ranked = sorted(said, key=lambda claim: (claim.value is None, -len(claim.sources), claim.position))
+def _claims(
+    said: Sequence[KnownClaim], first_said: Mapping[str, datetime], order: Sequence[str], places: Mapping[str, Place]
+) -> Iterable[ClaimLine]:
+    """Figures first, in the order of what they count and of each the newest, then what most say; what reads the same
+    is told once."""
+
+    def said_at(claim: KnownClaim) -> datetime:
+        return first_said.get(claim.entry_id, claim.said_at)
+
+    def rank(claim: KnownClaim) -> tuple[float, ...]:
+        if claim.value is None:
+            return 1, 0, -len(claim.sources), claim.position
+        return 0, order.index(subject(claim)), -said_at(claim).timestamp(), -len(claim.sources)
+
     lines: dict[str, ClaimLine] = {}
-    for claim in ranked:
+    newest: dict[tuple[str, str], float] = {}
+    for claim in sorted(said, key=rank):
         words = claim_words(claim, places)
-        lines.setdefault(str(words), ClaimLine(words, claim.sources))
+        before = claim.value is not None and not same_figure(
+            newest.setdefault((words.what, words.who), claim.value), claim.value
+        )
+        lines.setdefault(str(words), ClaimLine(words, claim.sources, before))
     return lines.values()
 
 

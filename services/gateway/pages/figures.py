@@ -40,6 +40,10 @@ class History:
         return " → ".join(map(number, values))
 
     @property
+    def changes(self) -> bool:
+        return any(not same_figure(old.value, new.value) for old, new in pairwise(self.said))
+
+    @property
     def told(self) -> str:
         """For those who do not see the chart."""
         return f"{self.what}: {self.change}"
@@ -77,13 +81,13 @@ class Chart:
 def histories(
     claims: Iterable[KnownClaim], first_said: Mapping[str, datetime], places: Mapping[str, Place]
 ) -> list[History]:
-    """Of each thing that is counted, that of which most is said first. `first_said`: entry → when it was."""
+    """Of each thing that is counted, first what changes, then what most say. `first_said`: entry → when it was."""
     found: dict[str, list[Said]] = {}
     for claim in claims:
         if claim.value is not None:
             found.setdefault(subject(claim), []).append(_said(claim, claim.value, first_said, places))
     by_time = [History(what, tuple(sorted(said, key=lambda each: each.at))) for what, said in found.items()]
-    return sorted(by_time, key=lambda history: -sum(said.sources for said in history.said))
+    return sorted(by_time, key=lambda history: (not history.changes, -sum(said.sources for said in history.said)))
 
 
 def _said(claim: KnownClaim, value: float, first_said: Mapping[str, datetime], places: Mapping[str, Place]) -> Said:

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, cos, floor, radians
+from math import ceil, cos, floor, hypot, radians
 
 from shared.models.pack import Place
 
 WIDTH, HEIGHT = 320.0, 208.0
 _MARGIN = 14.0
-_LEAST_DEGREES = 2.4  # of latitude: a single village is shown in its region
+_LEAST_DEGREES = 3.4  # of latitude: a single village is shown in its region
 _AROUND = 1.5  # how much wider than the places themselves
 _STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _MOST_LINES = 5
 _CHARACTER, _LINE = 6.4, 13.0  # of a label, in units of the drawing
-_MOST_AROUND = 7
+_MOST_AROUND = 8
+_APART = 34.0  # of what lies around, so that no cluster of villages fills the map
 
 Position = tuple[float, float]
 
@@ -96,7 +97,7 @@ def drawn(named: Mapping[str, int], places: Mapping[str, Place]) -> Map | None:
         meridians=tuple(_meridians(frame)),
         parallels=tuple(_parallels(frame)),
         named=tuple(spot for spot in spots if spot),
-        around=tuple(_around(frame, [places[name] for name in places if name not in positions], taken)),
+        around=tuple(_around(frame, {name: places[name] for name in places if name not in positions}, taken)),
     )
 
 
@@ -162,15 +163,21 @@ def _spot(frame: Frame, place: Place, taken: list[Box], weight: float) -> Spot |
     return _labelled(frame, place, taken, weight, named=True, must=True)
 
 
-def _around(frame: Frame, places: Iterable[Place], taken: list[Box]) -> Iterator[Spot]:
-    """What lies in the frame and has room for its label: the topic's cities and regions first."""
-    within = [place for place in places if place.at and _shows(frame, place.at)]
-    shown = 0
-    for place in sorted(within, key=lambda place: (place.title.endswith("Oblast"), place.tier is None)):
-        spot = _labelled(frame, place, taken, 0.0, named=False, must=False)
-        if spot and shown < _MOST_AROUND:
-            shown += 1
-            yield spot
+def _around(frame: Frame, places: Mapping[str, Place], taken: list[Box]) -> Iterator[Spot]:
+    """What lies in the frame and has room for its label: the capitals of regions first, regions themselves never."""
+    regions = {place.within for place in places.values()}
+    towns = {name: place for name, place in places.items() if name not in regions and place.at}
+    shown: list[Spot] = []
+    for name in sorted(towns, key=lambda name: (not name.endswith("-city"), towns[name].within is not None)):
+        if len(shown) < _MOST_AROUND and _has_room(frame, towns[name], shown):
+            spot = _labelled(frame, towns[name], taken, 0.0, named=False, must=False)
+            shown += [spot] if spot else []
+    yield from shown
+
+
+def _has_room(frame: Frame, place: Place, shown: Iterable[Spot]) -> bool:
+    x, y = frame.point(place.at) if place.at and _shows(frame, place.at) else (-1.0, -1.0)
+    return x >= 0 and all(hypot(spot.x - x, spot.y - y) >= _APART for spot in shown)
 
 
 def _shows(frame: Frame, at: Position) -> bool:
@@ -182,12 +189,13 @@ def _labelled(frame: Frame, place: Place, taken: list[Box], weight: float, *, na
     if place.at is None:
         return None
     x, y = frame.point(place.at)
+    dot = (x - 4, y - 4, x + 4, y + 4)
     options = [Spot(x, y, place.title, *where, weight, named) for where in _sides(x, y)]
-    free = [spot for spot in options if _is_free(_box(spot), taken)]
+    free = [spot for spot in options if _is_free(_box(spot), taken) and _is_free(dot, taken)]
     if not free and not must:
         return None
     chosen = (free or options)[0]
-    taken += [_box(chosen), (x - 4, y - 4, x + 4, y + 4)]
+    taken += [_box(chosen), dot]
     return chosen
 
 

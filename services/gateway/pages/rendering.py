@@ -34,7 +34,7 @@ NAVIGATION = (
     ("/alerts", "Alerts"),
     ("/feeds", "Feeds"),
     ("/subscriptions", "Subscriptions"),
-    ("/test", "Test a text"),
+    ("/test", "Test"),
 )
 
 

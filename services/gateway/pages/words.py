@@ -42,10 +42,18 @@ def claim_words(claim: Claim, places: Mapping[str, Place]) -> ClaimWords:
         figure=figure_words(claim),
         what=subject(claim),
         where=place_title(claim.place, places),
-        when=day_words(claim.time_start, claim.time_end),
+        when=_when(claim),
         who=speaker(claim),
         certainty=_CERTAINTIES[claim.certainty],
     )
+
+
+def _when(claim: Claim) -> str:
+    """What lasts until the day on which it is said has begun `since` then."""
+    first, last = claim.time_start, claim.time_end
+    if first and last and first < last and isinstance(claim, KnownClaim) and last >= claim.said_at.date():
+        return f"since {day_words(first, first)}"
+    return day_words(first, last)
 
 
 def figure_words(claim: Claim) -> str:
