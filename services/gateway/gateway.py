@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.areas.access import AccessArea
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.stories import StoryArea
@@ -16,3 +17,4 @@ class Gateway:
     stories: StoryArea
     alerts: AlertArea
     system: SystemArea
+    access: AccessArea
