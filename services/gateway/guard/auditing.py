@@ -44,17 +44,22 @@ class Auditing:
 def audited(scope: Scope, status: int, at: datetime) -> Audited:
     """Once the answer is known, the scope tells the caller, and the route with its ids."""
     caller: Caller | None = scope.get("caller")
-    route = str(getattr(scope.get("route"), "path", scope["path"]))
     return Audited(
         at=at,
         who=caller.name if caller else None,
         token_id=caller.token_id if caller else None,
         address=(scope.get("client") or ("",))[0],
         method=scope["method"],
-        route=_short(route),
+        route=_short(_route(scope)),
         target=_short("/".join(map(str, scope.get("path_params", {}).values()))),
         status=status,
     )
+
+
+def _route(scope: Scope) -> str:
+    """As the description has it. A route knows its path below the router that it was included in."""
+    path, below = str(scope["path"]), str(getattr(scope.get("route"), "path", ""))
+    return "/".join(path.split("/")[: 1 + path.count("/") - below.count("/")]) + below
 
 
 def _short(text: str) -> str:
