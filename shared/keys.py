@@ -396,6 +396,27 @@ def websub_pushes(feed_id: str) -> str:
     return f"websub:{feed_id}:pushes"
 
 
+# Access to the gateway.
+
+
+@_key("hash", "a field: until revoked", writer="cli, gateway", readers="gateway, cli")
+def tokens() -> str:
+    """Token id → whose it is, what it may do and the hash of its secret, JSON."""
+    return "tokens"
+
+
+@_key("stream", "the newest 10,000 of callers, 1,000 of strangers", writer="gateway", readers="gateway")
+def audit(of: str) -> str:
+    """Changes that were asked for, and what came of them, by `callers` or `strangers`; the field `audited` is JSON."""
+    return f"audit:{of}"
+
+
+@_key("string", "24 h; while it is worked on: 1 min", writer="gateway", readers="gateway")
+def idempotency(request: str) -> str:
+    """What was answered to a POST with an Idempotency-Key, JSON; `request` is a hash of its caller and key."""
+    return f"idempotency:{request}"
+
+
 # Watching the system itself.
 
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 LogFormat = Literal["auto", "console", "json"]
 
 _SECRET_NAMES = re.compile(r"secret|password|token_value|authorization|signature|api_?key|cookie", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|(?<=://)[^/\s?#]+(?=@)")
+_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|toc_[a-z0-9]+_[A-Za-z0-9_-]+|(?<=://)[^/\s?#]+(?=@)")
 _HIDDEN = "[hidden]"
 
 
@@ -33,8 +33,13 @@ def _masked(name: object, value: object) -> object:
 
 
 def hide_secret_text(_logger: object, _method: str, line: str) -> str:
-    """The last of all processors: webhook keys and whatever stands before the host of an address are masked."""
-    return _SECRET_TEXT.sub(_HIDDEN, line)
+    """The last of all processors."""
+    return without_secrets(line)
+
+
+def without_secrets(text: str) -> str:
+    """Webhook keys, tokens and whatever stands before the host of an address are masked."""
+    return _SECRET_TEXT.sub(_HIDDEN, text)
 
 
 def configure_logs(service: str, *, level: str = "info", style: LogFormat = "auto") -> None:

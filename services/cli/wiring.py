@@ -25,6 +25,7 @@ from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader, StoryStore
 from shared.store.subscriptions import SigningStore, SubscriptionStore
+from shared.store.tokens import TokenStore
 
 T = TypeVar("T")
 
@@ -99,6 +100,18 @@ def on_delivering(settings: Settings, work: Callable[[Delivering], Awaitable[T]]
     async def opened() -> T:
         async with opened_delivering(settings) as stores:
             return await work(stores)
+
+    return asyncio.run(opened())
+
+
+def on_tokens(settings: Settings, work: Callable[[TokenStore], Awaitable[T]]) -> T:
+    """Runs `work` to its end. Raises RedisUnavailable, at the start or later."""
+
+    async def opened() -> T:
+        url = _answering(redis_url(settings))
+        with _told(url):
+            async with connect(url) as redis:
+                return await work(TokenStore(redis))
 
     return asyncio.run(opened())
 

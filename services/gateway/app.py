@@ -4,18 +4,19 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from services.gateway.api.headers import SECURITY_HEADERS, WithHeaders
+from services.gateway.api.headers import WithHeaders, security_headers
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
 from services.gateway.api.websub import callbacks
 from services.gateway.gateway import Gateway
+from services.gateway.guard.guard import Guard
 from services.gateway.pages.rendering import Files, Pages
 from services.gateway.pages.routes import board
 from services.gateway.ports import Pushes
 
 
-def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
-    """With `pushes`, hubs are listened to as well."""
+def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | None = None) -> ASGIApp:
+    """With `pushes`, hubs are listened to as well. Without `guard`, whoever calls may do everything: for tests."""
     # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
     app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
     app.include_router(api(gateway))
@@ -30,4 +31,5 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
     async def alive() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    return WithHeaders(app, SECURITY_HEADERS)
+    headers = security_headers(https=guard is not None and guard.https)
+    return WithHeaders(guard.around(app) if guard else app, headers)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.areas.access import AccessArea
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.reading import ReadingArea
@@ -18,3 +19,4 @@ class Gateway:
     reading: ReadingArea
     alerts: AlertArea
     system: SystemArea
+    access: AccessArea

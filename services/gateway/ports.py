@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.models.access import Audited, Token
 from shared.models.entry import Entry
 from shared.models.feed import Feed, FeedState
 from shared.models.pack import Place
@@ -11,7 +12,9 @@ from shared.models.story import Story
 from shared.models.websub import PushRequest, PushSubscription
 from shared.queue import DeadLetter
 from shared.store.alerts import Record
+from shared.store.audit import AuditRecord
 from shared.store.due import Counts
+from shared.store.idempotency import Done, Kept
 
 
 class Feeds(Protocol):
@@ -58,3 +61,24 @@ class Pushes(Protocol):
     async def accept(self, request: PushRequest, body: bytes, content_type: str, now: datetime) -> bool:
         """Whether it was stored; False if too many wait already."""
         ...
+
+
+class Tokens(Protocol):
+    async def all(self) -> list[Token]: ...
+    async def find(self, token_id: str) -> Token | None: ...
+    async def are_there(self) -> bool: ...
+    async def add(self, token: Token) -> None: ...
+    async def revoke(self, token_id: str) -> bool: ...
+
+
+class Audits(Protocol):
+    async def note(self, audited: Audited) -> None: ...
+    async def newest(self, n: int, before: str | None = None) -> list[AuditRecord]: ...
+
+
+class Replays(Protocol):
+    """What was answered to requests with a key."""
+
+    async def begin(self, request: str, fingerprint: str) -> tuple[Kept, bool]: ...
+    async def keep(self, request: str, mine: Kept, done: Done) -> None: ...
+    async def free(self, request: str, mine: Kept) -> None: ...

@@ -1,12 +1,13 @@
 """The gateway's composition root."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_address
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
 from services.gateway.app import create_app
+from services.gateway.areas.access import AccessArea
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.reading import ReadingArea
@@ -14,6 +15,8 @@ from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.system import SystemArea
 from services.gateway.gateway import Gateway
 from services.gateway.gazetteer import Gazetteer
+from services.gateway.guard.guard import Guard
+from services.gateway.guard.rules import Door, is_loopback
 from shared import metrics
 from shared.errors import ConfigError
 from shared.metrics import package_version
@@ -22,23 +25,51 @@ from shared.runtime.serving import served
 from shared.runtime.status import StatusServer
 from shared.settings import Settings
 from shared.store.alerts import AlertStream
+from shared.store.audit import AuditLog
 from shared.store.connection import connect, connect_sync, readiness
 from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
 from shared.store.entries import EntryReader
 from shared.store.feeds import DUE_FEEDS, FeedStore
+from shared.store.idempotency import IdempotencyStore
+from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader
+from shared.store.tokens import TokenStore
 from shared.store.websub import PushStore
+
+LOOPBACK = "127.0.0.1"
+
+
+class Doorkeeper:
+    """Says where to listen: while there is no token, where only this machine comes, unless it is left open."""
+
+    def __init__(self, access: AccessArea, host: str) -> None:
+        self._access = access
+        self._host = host
+        self.door = Door.THIS_MACHINE
+
+    async def look(self) -> str:
+        """The address to listen on now; the last one while Redis is away."""
+        with suppress(*StoreUnavailable):
+            self.door = await self._access.door()
+        return LOOPBACK if self.door is Door.THIS_MACHINE and not is_loopback(self._host) else self._host
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    app: ASGIApp
+    doorkeeper: Doorkeeper
 
 
 @asynccontextmanager
-async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
+async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Wired]:
     """The application on this Redis, and the status beside it."""
     async with opened(settings, redis_url) as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
+        guard = Guard.of(settings, gateway.access, IdempotencyStore(redis))
         exposed = metrics.Exposed(metrics.Service.GATEWAY)
         with StatusServer(settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url)):
-            yield create_app(gateway, pushes)
+            yield Wired(create_app(gateway, pushes, guard), Doorkeeper(gateway.access, settings.gateway_host))
 
 
 @asynccontextmanager
@@ -54,6 +85,7 @@ async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
                 reading=ReadingArea(stories, EntryReader(redis), feed_store, Gazetteer(settings.topics_dir)),
                 alerts=AlertArea(AlertStream(redis)),
                 system=SystemArea(feeds, due, queue, package_version()),
+                access=AccessArea(TokenStore(redis), AuditLog(redis), settings.gateway_open),
             )
 
 
@@ -68,11 +100,3 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
                 f"TOCSIN_GATEWAY_PORT: cannot listen on {host}:{port}: {error.strerror}; allowed: a free one, 0 for any"
             ) from None
         yield bound
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens on `host`; a name other than localhost is held for open."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -21,7 +21,8 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from services.gateway.app import create_app
-from services.gateway.wiring import is_loopback, listening, opened
+from services.gateway.guard.rules import is_loopback
+from services.gateway.wiring import listening, opened
 from shared import keys
 from shared.errors import ConfigError
 from shared.models.change import Change, Marks
@@ -184,8 +185,8 @@ async def test_a_refusal_is_a_problem_in_words(gateway: httpx.AsyncClient, path:
     assert told["instance"] == path.partition("?")[0]
 
 
-async def test_nothing_can_be_written(gateway: httpx.AsyncClient) -> None:
-    answer = await gateway.post("/v1/feeds", json={})
+async def test_a_story_cannot_be_written(gateway: httpx.AsyncClient) -> None:
+    answer = await gateway.post("/v1/stories", json={})
     assert (answer.status_code, answer.headers["content-type"]) == (405, PROBLEM)
 
 
@@ -225,9 +226,12 @@ async def test_the_description_names_every_route_and_its_problems(gateway: httpx
         "/v1/alerts",
         "/v1/dead-letters",
         "/v1/status",
+        "/v1/tokens",
+        "/v1/tokens/{token_id}",
+        "/v1/audit",
     }
     answers = described["paths"]["/v1/stories/{story_id}"]["get"]["responses"]
-    assert set(answers) == {"200", "404", "422", "503"}
+    assert set(answers) == {"200", "401", "403", "404", "422", "429", "503"}
     assert set(answers["404"]["content"]) == {PROBLEM}
 
 
@@ -260,7 +264,7 @@ async def test_the_page_may_use_its_own_style_and_nothing_else(gateway: httpx.As
     answer = await gateway.get("/")
     (style,) = html.fromstring(answer.text).xpath("//style/text()")
     digest = b64encode(sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
+    assert f"style-src 'self' 'sha256-{digest}';" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -314,9 +318,9 @@ async def test_the_process_serves_and_stops_in_good_order_when_told(redis_url: s
     assert await running.stderr.read() == b""
 
 
-async def test_the_process_warns_once_when_more_than_this_machine_can_reach_it(redis_url: str) -> None:
+async def test_the_process_warns_once_when_more_than_this_machine_can_reach_it(redis_url: str, redis: Redis) -> None:
     # A spelling of 127.0.0.1 that is not recognised as such: this test listens nowhere else.
-    async with process(redis_url, TOCSIN_GATEWAY_HOST="127.1") as running:
+    async with process(redis_url, TOCSIN_GATEWAY_HOST="127.1", TOCSIN_GATEWAY_OPEN="true") as running:
         assert (await next_event(running))["event"] == "gateway.listening"
         warning = await next_event(running)
         assert (warning["level"], warning["event"]) == ("warning", "gateway.open")

@@ -439,9 +439,9 @@ async def test_a_push_outlives_the_poller_that_took_it_and_one_that_came_meanwhi
 async def test_without_the_setting_nobody_listens_to_hubs(redis_url: str) -> None:
     for url, status in ((None, 404), ("https://tocsin.example", 410)):
         settings = Settings(metrics_port=0, websub_callback_url=url)
-        async with wired(settings, redis_url) as app:
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with wired(settings, redis_url) as parts:
+            transport = httpx.ASGITransport(parts.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 assert (await client.post("/websub/any.thing", content=BODY)).status_code == status
                 assert "/websub" not in (await client.get("/openapi.json")).text
 
