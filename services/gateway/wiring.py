@@ -31,7 +31,7 @@ from shared.store.websub import PushStore
 @asynccontextmanager
 async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
     """The application on this Redis, and the status beside it."""
-    async with opened(redis_url) as gateway, connect(redis_url, hurried=True) as redis:
+    async with opened(settings, redis_url) as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
         exposed = metrics.Exposed(metrics.Service.GATEWAY)
         with StatusServer(settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url)):
@@ -39,10 +39,11 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
 
 
 @asynccontextmanager
-async def opened(redis_url: str) -> AsyncIterator[Gateway]:
+async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
     with connect_sync(redis_url, hurried=True) as sync_redis:
         async with connect(redis_url, hurried=True) as redis:
-            feeds = FeedArea(FeedStore(redis, DueSet(redis, DUE_FEEDS)))
+            due_feeds = DueSet(redis, DUE_FEEDS)
+            feeds = FeedArea(FeedStore(redis, due_feeds), due_feeds, str(settings.feeds_file))
             due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
                 feeds=feeds,
