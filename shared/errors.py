@@ -6,7 +6,7 @@
     ├── AlreadyRunning       another Tocsin owns this data directory
     ├── LeaseLost            the lease on a due member is gone: somebody else owns it now
     ├── CommitFailed         Redis refused a command of a commit; the lease runs out and the member comes up again
-    ├── Refused              what a person asked of a story cannot be done; says why
+    ├── Refused              what a person asked for cannot be done as things stand; says why
     └── FetchError           an HTTP exchange ended without a usable answer
         ├── AddressDenied    the guard refused the address
         ├── BadUrl           not a URL that we fetch

@@ -99,6 +99,24 @@ def feeds() -> str:
     return "feeds"
 
 
+@_key("set", "for ever", writer="store.feeds (poller, on start and reload)", readers="gateway")
+def feeds_written() -> str:
+    """The configured feeds that stand in the file."""
+    return "feeds:written"
+
+
+@_key("hash", "a field: until removed", writer="gateway, cli", readers="poller, gateway, cli")
+def feeds_added() -> str:
+    """Feed id → a feed that was added through the API, JSON; those of feeds.yaml stand there alone."""
+    return "feeds:added"
+
+
+@_key("string", "for ever", writer="gateway, cli", readers="poller")
+def feeds_version() -> str:
+    """How often they were changed: what pollers look at."""
+    return "feeds:version"
+
+
 @_key("string", "for ever", writer="poller, in the commit of a poll", readers="poller, gateway, cli")
 def feed_state(feed_id: str) -> str:
     """What polling learnt about the feed, JSON."""

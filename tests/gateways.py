@@ -1,10 +1,11 @@
-"""A guarded gateway over a real Redis, without a socket, and what is asked of it."""
+"""The gateway over a real Redis, without a socket, with and without its guard; and what is asked of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -16,7 +17,7 @@ from services.gateway.gateway import Gateway
 from services.gateway.guard.guard import Guard
 from services.gateway.wiring import opened
 from shared.models.access import Scope, Token
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 from shared.store.connection import connect
 from shared.store.idempotency import IdempotencyStore
 from shared.store.tokens import TokenStore, new_token
@@ -24,6 +25,7 @@ from tests.factories import NOON
 
 MANY = 100_000
 PROBLEM = "application/problem+json"
+SETTINGS = load_settings({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,24 @@ async def status_of(
         asking.cancel()
         with suppress(asyncio.CancelledError):
             await asking
+
+
+@asynccontextmanager
+async def gateway_on(url: str, settings: Settings = SETTINGS) -> AsyncIterator[httpx.AsyncClient]:
+    async with opened(settings, url) as gateway:
+        transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            yield client
+
+
+async def items(gateway: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    answer = await gateway.get(path)
+    assert answer.status_code == 200, answer.text
+    listed: list[dict[str, Any]] = answer.json()["items"]
+    return listed
+
+
+def detail_of(answer: httpx.Response, status: int) -> str:
+    """What a problem says that has this status."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    return str(answer.json()["detail"])

@@ -1,12 +1,12 @@
 """What the gateway needs from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from shared.models.access import Audited, Token
 from shared.models.entry import Entry
-from shared.models.feed import Feed, FeedState
+from shared.models.feed import Feed, FeedState, KnownFeed, PollRecord
 from shared.models.pack import Place
 from shared.models.story import Story
 from shared.models.websub import PushRequest, PushSubscription
@@ -14,12 +14,27 @@ from shared.queue import DeadLetter
 from shared.store.alerts import Record
 from shared.store.audit import AuditRecord
 from shared.store.due import Counts
+from shared.store.feeds import StoredFeed
 from shared.store.idempotency import Done, Kept
 
 
+class AddedFeeds(Protocol):
+    async def add(self, feed: Feed) -> bool: ...
+    async def change(self, feed_id: str, decide: Callable[[Feed], Feed]) -> Feed | None: ...
+    async def remove(self, feed_id: str) -> bool: ...
+
+
 class Feeds(Protocol):
-    async def all(self) -> list[Feed]: ...
+    @property
+    def added(self) -> AddedFeeds: ...
+    async def known(self) -> list[KnownFeed]: ...
+    async def load(self, feed_ids: Sequence[str]) -> list[StoredFeed]: ...
     async def states(self, feed_ids: Sequence[str]) -> list[FeedState]: ...
+    async def history(self, feed_id: str) -> list[PollRecord]: ...
+
+
+class DueFeeds(Protocol):
+    async def schedule(self, due: Mapping[str, float]) -> None: ...
 
 
 class Stories(Protocol):

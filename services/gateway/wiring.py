@@ -76,8 +76,9 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Wired]:
 async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
     with connect_sync(redis_url, hurried=True) as sync_redis:
         async with connect(redis_url, hurried=True) as redis:
-            feed_store, stories = FeedStore(redis, DueSet(redis, DUE_FEEDS)), StoryReader(redis)
-            feeds = FeedArea(feed_store)
+            due_feeds = DueSet(redis, DUE_FEEDS)
+            feed_store, stories = FeedStore(redis, due_feeds), StoryReader(redis)
+            feeds = FeedArea(feed_store, due_feeds, str(settings.feeds_file))
             due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
                 feeds=feeds,

@@ -23,7 +23,7 @@ from shared.http import GuardedClient
 from shared.models.feed import Feed
 from shared.models.websub import PushOffer, PushRequest, PushState, PushSubscription
 from shared.runtime.serving import served
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.websub import DUE_WEBSUB, MAX_WAITING, PUSH_SECONDS, PushStore
@@ -118,7 +118,7 @@ class House:
 async def house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
     async with (
         running_hub() as hub,
-        opened(Settings(), redis_url) as gateway,
+        opened(load_settings({}), redis_url) as gateway,
         served(create_app(gateway, PushStore(redis)), "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
         loopback_client() as http,

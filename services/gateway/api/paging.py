@@ -1,10 +1,10 @@
 """Lists in pages: a cursor says where the next begins, and means nothing to anybody else."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException, Query, Request, Response
 from pydantic import Field
 from pydantic_core import from_json, to_json
 
@@ -37,3 +37,26 @@ def parts_of(text: str, kinds: Sequence[type]) -> list[Part]:
     except (ValueError, TypeError):
         pass
     raise HTTPException(422, "cursor: is none of ours; allowed: `next` of a page")
+
+
+def linked(page: Page[T], request: Request, response: Response) -> Page[T]:
+    """`page`, with a `Link` to the next (RFC 8288) in the answer's headers."""
+    if page.next:
+        url = request.url.include_query_params(cursor=page.next)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    return page
+
+
+def cut(
+    every: Sequence[T],
+    key: Callable[[T], tuple[str, str]],
+    limit: int,
+    after: str | None,
+    request: Request,
+    response: Response,
+) -> Page[T]:
+    """A page of what is at hand as a whole, in the order of its keys: what comes or goes meanwhile shifts nothing."""
+    begin = tuple(parts_of(after, (str, str))) if after else None
+    rest = [each for each in every if begin is None or key(each) > begin]
+    following = cursor(*key(rest[limit - 1])) if len(rest) > limit else None
+    return linked(Page(items=tuple(rest[:limit]), next=following), request, response)

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 
+from shared.errors import Refused
 from shared.logs import get_logger
 from shared.models.base import Model
 from shared.store.patience import StoreUnavailable
@@ -65,6 +66,10 @@ def answer_with_problems(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         wrong = (f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
         return problem(request, 422, "; ".join(wrong))
+
+    @app.exception_handler(Refused)
+    async def conflicting(request: Request, error: Refused) -> JSONResponse:
+        return problem(request, 409, str(error))
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:

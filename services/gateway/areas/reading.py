@@ -36,7 +36,8 @@ class ReadingArea:
 
     async def _countries(self) -> dict[str, str]:
         """Name of a feed → its country."""
-        return {feed.name: feed.country for feed in await self.feeds.all() if feed.country}
+        feeds = [known.feed for known in await self.feeds.known()]
+        return {feed.name: feed.country for feed in feeds if feed.country}
 
     def _places(self, story: Story) -> Mapping[str, Place]:
         return self.places.of(story.topic)
