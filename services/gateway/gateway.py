@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.stories import StoryArea
+from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
 
 
@@ -15,4 +16,5 @@ class Gateway:
     feeds: FeedArea
     stories: StoryArea
     alerts: AlertArea
+    subscriptions: SubscriptionArea
     system: SystemArea

@@ -10,8 +10,10 @@ from services.gateway.app import create_app
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.stories import StoryArea
+from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
 from services.gateway.gateway import Gateway
+from services.operations.subscriptions.stores import delivering
 from shared import metrics
 from shared.errors import ConfigError
 from shared.metrics import package_version
@@ -31,7 +33,7 @@ from shared.store.websub import PushStore
 @asynccontextmanager
 async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
     """The application on this Redis, and the status beside it."""
-    async with opened(redis_url) as gateway, connect(redis_url, hurried=True) as redis:
+    async with opened(settings, redis_url) as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
         exposed = metrics.Exposed(metrics.Service.GATEWAY)
         with StatusServer(settings.metrics_host, settings.metrics_port, exposed.text, readiness(redis_url)):
@@ -39,7 +41,7 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[ASGIApp]:
 
 
 @asynccontextmanager
-async def opened(redis_url: str) -> AsyncIterator[Gateway]:
+async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
     with connect_sync(redis_url, hurried=True) as sync_redis:
         async with connect(redis_url, hurried=True) as redis:
             feeds = FeedArea(FeedStore(redis, DueSet(redis, DUE_FEEDS)))
@@ -48,6 +50,7 @@ async def opened(redis_url: str) -> AsyncIterator[Gateway]:
                 feeds=feeds,
                 stories=StoryArea(StoryReader(redis)),
                 alerts=AlertArea(AlertStream(redis)),
+                subscriptions=SubscriptionArea(settings, delivering(settings, redis)),
                 system=SystemArea(feeds, due, queue, package_version()),
             )
 

@@ -24,7 +24,7 @@ from shared.store.due import Command
 LOGGED_ATTEMPTS = 1000
 # The subject of what is asked of the endpoint as a whole.
 ITSELF = ""
-LOG_BEGINS = "0-0"
+LOG_BEGINS, LOG_ENDS = "0-0", "+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ class EndpointStore:
         written = attempt.model_dump_json(exclude_defaults=True)
         return ("XADD", keys.attempts(subscription_id), "MAXLEN", "~", LOGGED_ATTEMPTS, "*", "attempt", written)
 
-    async def log(self, subscription_id: str, n: int, *, before: str = "+") -> list[Logged]:
+    async def log(self, subscription_id: str, n: int, *, before: str = LOG_ENDS) -> list[Logged]:
         """The newest first; `before`: only what stands before this place."""
-        end = before if before == "+" else f"({before}"
+        end = before if before == LOG_ENDS else f"({before}"
         return _logged(await self.redis.xrevrange(keys.attempts(subscription_id), max=end, count=n))
 
     async def log_after(self, subscription_id: str, place: str) -> list[Logged]:

@@ -17,6 +17,7 @@ from services.gateway.app import create_app
 from services.gateway.wiring import opened
 from shared.models import canary
 from shared.models.story import Story
+from shared.settings import Settings
 from tests.canaries import Mine, mine_of
 from tests.commands import Run
 from tests.integration.test_status import get
@@ -99,7 +100,7 @@ async def is_hidden(mine: Mine, asked: Run) -> None:
 
 
 async def is_hidden_by_the_gateway(url: str, story: Story) -> None:
-    async with opened(url) as gateway:
+    async with opened(Settings(), url) as gateway:
         transport = httpx.ASGITransport(create_app(gateway))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             described = (await client.get("/openapi.json")).json()["paths"]

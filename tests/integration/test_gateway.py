@@ -28,6 +28,7 @@ from shared.models.change import Change, Marks
 from shared.models.feed import FeedHealth
 from shared.models.story import Decision, Story
 from shared.queue import DeadLetter, JobQueue
+from shared.settings import Settings
 from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
@@ -41,7 +42,7 @@ PROBLEM = "application/problem+json"
 @asynccontextmanager
 async def gateway_on(url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The application on this Redis, without a socket."""
-    async with opened(url) as gateway:
+    async with opened(Settings(), url) as gateway:
         transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client
@@ -275,7 +276,7 @@ def test_everything_else_is_held_for_open(host: str) -> None:
 async def test_a_port_in_use_is_told_in_words(redis_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        async with opened(redis_url) as gateway:
+        async with opened(Settings(), redis_url) as gateway:
             with pytest.raises(ConfigError, match=rf"TOCSIN_GATEWAY_PORT: cannot listen on 127.0.0.1:{port}: .*in use"):
                 async with listening(create_app(gateway), "127.0.0.1", port):
                     pytest.fail("the port was free")

@@ -118,7 +118,7 @@ class House:
 async def house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
     async with (
         running_hub() as hub,
-        opened(redis_url) as gateway,
+        opened(Settings(), redis_url) as gateway,
         served(create_app(gateway, PushStore(redis)), "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
         loopback_client() as http,

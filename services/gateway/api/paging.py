@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException, Query, Request, Response
 from pydantic import Field
 from pydantic_core import from_json, to_json
 
@@ -21,6 +21,14 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the 
 class Page(Model, Generic[T]):
     items: tuple[T, ...]
     next: Annotated[str | None, Field(description="the cursor of the next page; null on the last")] = None
+
+
+def linked(request: Request, response: Response, page: Page[T]) -> Page[T]:
+    """With the address of the next page in a header, too (RFC 8288)."""
+    if page.next:
+        following = request.url.include_query_params(cursor=page.next)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return page
 
 
 def cursor(*parts: Part) -> str:

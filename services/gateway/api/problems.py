@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457)."""
 
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -7,12 +8,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.errors import ConfigError, Invalid, ReadOnly, Refused, TocsinError, Unknown
 from shared.logs import get_logger
 from shared.models.base import Model
 from shared.store.patience import StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+# What is wrong with a file of the server's is nothing that the caller can help.
+KINDS: dict[type[TocsinError], int] = {Unknown: 404, Refused: 409, ReadOnly: 409, Invalid: 422, ConfigError: 503}
 log = get_logger()
 
 
@@ -41,6 +45,10 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
     return JSONResponse(told.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 
+async def _told(status: int, request: Request, error: Exception) -> JSONResponse:
+    return problem(request, status, "; ".join(error.problems if isinstance(error, ConfigError) else [str(error)]))
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Have every error of `app` answered as a problem."""
 
@@ -56,6 +64,9 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return problem(request, 500, f"this should not happen ({type(error).__name__}); the log says more")
+
+    for wrong, status in KINDS.items():
+        app.add_exception_handler(wrong, partial(_told, status))
 
     async def away(request: Request, error: Exception) -> JSONResponse:
         log.warning("redis.unavailable", error=str(error)[:200])

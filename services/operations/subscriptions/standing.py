@@ -11,10 +11,9 @@ from shared.models import canary
 from shared.models.endpoint import EndpointState
 from shared.models.subscription import Signing
 from shared.settings import Settings
-from shared.store.endpoints import LOGGED_ATTEMPTS, Logged
+from shared.store.endpoints import LOG_ENDS, LOGGED_ATTEMPTS, Logged
 
 ATTEMPTS_SHOWN = 10
-LOG_ENDS = "+"
 
 
 @dataclass(frozen=True, slots=True)
