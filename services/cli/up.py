@@ -12,8 +12,8 @@ from rich.console import Console
 
 from services.classifier.packs import installed_matcher
 from services.cli.console import Display
-from services.cli.subscriptions.known import together
 from services.cli.system import Events, RedisKeeper, run_system
+from services.operations.subscriptions.describing import together
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
 from shared.errors import TocsinError

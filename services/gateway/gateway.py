@@ -7,6 +7,7 @@ from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
+from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
 
 
@@ -18,5 +19,6 @@ class Gateway:
     stories: StoryArea
     reading: ReadingArea
     alerts: AlertArea
+    subscriptions: SubscriptionArea
     system: SystemArea
     access: AccessArea

@@ -12,11 +12,13 @@ from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
+from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
 from services.gateway.gateway import Gateway
 from services.gateway.gazetteer import Gazetteer
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.rules import Door, is_loopback
+from services.operations.subscriptions.stores import delivering
 from shared import metrics
 from shared.errors import ConfigError
 from shared.metrics import package_version
@@ -85,6 +87,7 @@ async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
                 stories=StoryArea(stories),
                 reading=ReadingArea(stories, EntryReader(redis), feed_store, Gazetteer(settings.topics_dir)),
                 alerts=AlertArea(AlertStream(redis)),
+                subscriptions=SubscriptionArea(settings, delivering(settings, redis)),
                 system=SystemArea(feeds, due, queue, package_version()),
                 access=AccessArea(TokenStore(redis), AuditLog(redis), settings.gateway_open),
             )

@@ -23,6 +23,14 @@ class Page(Model, Generic[T]):
     next: Annotated[str | None, Field(description="the cursor of the next page; null on the last")] = None
 
 
+def linked(request: Request, response: Response, page: Page[T]) -> Page[T]:
+    """With the address of the next page in a header, too (RFC 8288)."""
+    if page.next:
+        following = request.url.include_query_params(cursor=page.next)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return page
+
+
 def cursor(*parts: Part) -> str:
     """Where a page begins, as text for an address. `parts`: JSON values."""
     return urlsafe_b64encode(to_json(parts)).decode().rstrip("=")
@@ -39,14 +47,6 @@ def parts_of(text: str, kinds: Sequence[type]) -> list[Part]:
     raise HTTPException(422, "cursor: is none of ours; allowed: `next` of a page")
 
 
-def linked(page: Page[T], request: Request, response: Response) -> Page[T]:
-    """`page`, with a `Link` to the next (RFC 8288) in the answer's headers."""
-    if page.next:
-        url = request.url.include_query_params(cursor=page.next)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return page
-
-
 def cut(
     every: Sequence[T],
     key: Callable[[T], tuple[str, str]],
@@ -59,4 +59,4 @@ def cut(
     begin = tuple(parts_of(after, (str, str))) if after else None
     rest = [each for each in every if begin is None or key(each) > begin]
     following = cursor(*key(rest[limit - 1])) if len(rest) > limit else None
-    return linked(Page(items=tuple(rest[:limit]), next=following), request, response)
+    return linked(request, response, Page(items=tuple(rest[:limit]), next=following))

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457)."""
 
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -8,13 +9,15 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 
-from shared.errors import Refused
+from shared.errors import ConfigError, Invalid, ReadOnly, Refused, TocsinError, Unknown
 from shared.logs import get_logger
 from shared.models.base import Model
 from shared.store.patience import StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+# What is wrong with a file of the server's is nothing that the caller can help.
+KINDS: dict[type[TocsinError], int] = {Unknown: 404, Refused: 409, ReadOnly: 409, Invalid: 422, ConfigError: 503}
 log = get_logger()
 
 
@@ -43,6 +46,10 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
     return JSONResponse(told.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 
+async def _told(status: int, request: Request, error: Exception) -> JSONResponse:
+    return problem(request, status, "; ".join(error.problems if isinstance(error, ConfigError) else [str(error)]))
+
+
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return problem(request, error.status_code, error.detail, dict(error.headers or {}))
@@ -67,10 +74,9 @@ def answer_with_problems(app: FastAPI) -> None:
         wrong = (f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
         return problem(request, 422, "; ".join(wrong))
 
-    @app.exception_handler(Refused)
-    async def conflicting(request: Request, error: Refused) -> JSONResponse:
-        return problem(request, 409, str(error))
-
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return problem(request, 500, f"this should not happen ({type(error).__name__}); the log says more")
+
+    for wrong, status in KINDS.items():
+        app.add_exception_handler(wrong, partial(_told, status))

@@ -7,6 +7,7 @@ from services.gateway.api.audit import audit_routes
 from services.gateway.api.feeds import feed_routes
 from services.gateway.api.problems import RESPONSES
 from services.gateway.api.stories import story_routes
+from services.gateway.api.subscriptions import subscription_routes
 from services.gateway.api.system import system_routes
 from services.gateway.api.tokens import token_routes
 from services.gateway.gateway import Gateway
@@ -21,6 +22,7 @@ def api(gateway: Gateway) -> APIRouter:
     router.include_router(feed_routes(gateway.feeds))
     router.include_router(story_routes(gateway.stories))
     router.include_router(alert_routes(gateway.alerts))
+    router.include_router(subscription_routes(gateway.subscriptions))
     router.include_router(system_routes(gateway.system))
     router.include_router(token_routes(gateway.access))
     router.include_router(audit_routes(gateway.access))

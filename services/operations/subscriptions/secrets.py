@@ -1,4 +1,4 @@
-"""The secrets that sign webhooks: made, read, and changed."""
+"""The secrets that sign webhooks: made, and changed."""
 
 import base64
 import secrets
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from services.cli.subscriptions.known import line_of, meant
-from services.cli.wiring import Delivering, on_delivering
 from services.notifier.sign import SECRET_PREFIX
+from services.operations.subscriptions.known import line_of, stored
+from services.operations.subscriptions.stores import Delivering
 from shared.config.replace import replace_text
-from shared.config.subscriptions import WHSEC_FORM, is_webhook_secret, written_subscriptions
-from shared.errors import ConfigError, TocsinError
+from shared.config.subscriptions import written_subscriptions
+from shared.errors import ConfigError, Refused
 from shared.models.subscription import Subscription, WebhookChannel
 from shared.settings import Settings
 from shared.store.subscriptions import FORMER_SIGNS
@@ -37,27 +37,25 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def read_secret(path: Path) -> str:
-    """Raises ConfigError."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(4096).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise ConfigError(f"--secret-file: {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    if not is_webhook_secret(text):
-        raise ConfigError(f"--secret-file: the content of {path} is not a webhook secret; {WHSEC_FORM}")
-    return text
+async def rotate_stored(settings: Settings, stores: Delivering, subscription_id: str, secret: str) -> Subscription:
+    """What signed is noted here, too, so that it goes on to even if no notifier runs just now.
+
+    Raises Unknown, ReadOnly; Refused where nothing is signed.
+    """
+    by_command = f"on its machine `tocsin subscriptions rotate {subscription_id}` changes the secret, or says how"
+    while True:
+        before = await stored(settings, stores, subscription_id, by_command)
+        channel, now = _signing_channel(before), datetime.now(UTC)
+        rotated = channel.model_copy(update={"secret": SecretStr(secret)})
+        after = before.model_copy(update={"channel": rotated})
+        await stores.signings.settle(before.id, channel.secret.get_secret_value(), now)
+        await stores.signings.settle(before.id, secret, now)
+        if await stores.subscriptions.replace(before, after):
+            return after
 
 
-def rotate_secret(settings: Settings, subscription_id: str, secret: str) -> Rotation:
-    """Raises TocsinError, ConfigError; RedisUnavailable for one that does not stand in the file."""
-    for each in written_subscriptions(settings.subscriptions_file):
-        if each.id == subscription_id:
-            return _rotate_written(settings, each, secret)
-    return on_delivering(settings, lambda stores: _rotate_stored(settings, stores, subscription_id, secret))
-
-
-def _rotate_written(settings: Settings, subscription: Subscription, secret: str) -> Rotation:
+def rotate_written(settings: Settings, subscription: Subscription, secret: str) -> Rotation:
+    """Of one in the file. Raises Refused where nothing is signed, ConfigError."""
     written = _signing_channel(subscription).secret.get_secret_value()
     kind, _, name = written.partition(":")
     place = line_of(settings.subscriptions_file, subscription.id)
@@ -79,22 +77,11 @@ def _sharing(settings: Settings, subscription: Subscription, written: str) -> It
             yield f"{each.id} is signed with the same file, and has the new secret, too"
 
 
-async def _rotate_stored(settings: Settings, stores: Delivering, subscription_id: str, secret: str) -> Rotation:
-    """What signed is noted here, too, so that it goes on to even if no notifier runs just now."""
-    subscription = (await meant(settings, stores, subscription_id)).subscription
-    channel, now = _signing_channel(subscription), datetime.now(UTC)
-    await stores.signings.settle(subscription.id, channel.secret.get_secret_value(), now)
-    await stores.signings.settle(subscription.id, secret, now)
-    rotated = channel.model_copy(update={"secret": SecretStr(secret)})
-    await stores.subscriptions.put(subscription.model_copy(update={"channel": rotated}))
-    return Rotation(True, (f"{subscription.id} has a new secret", f"{FOLLOWS}; {BOTH_SIGN}"))
-
-
 def _signing_channel(subscription: Subscription) -> WebhookChannel:
     channel = subscription.channel
     if isinstance(channel, WebhookChannel):
         return channel
-    raise TocsinError(f"{subscription.id} is {channel.type}, and only webhooks are signed: no secret to rotate")
+    raise Refused(f"{subscription.id} is {channel.type}, and only webhooks are signed: no secret to rotate")
 
 
 def _by_hand(place: str, variable: str | None) -> tuple[str, ...]:

@@ -1,57 +1,39 @@
 """What a person asks of an endpoint: a test, a story once more, what it has missed, on and off."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from services.cli.render import counted, moment
-from services.cli.subscriptions.known import in_force
-from services.cli.subscriptions.watching import Silence, answered, obeyed
-from services.cli.wiring import Delivering
 from services.notifier.calendar import silent_until
 from services.notifier.plan import Nothing, Situation, Timing, plan
 from services.notifier.route import refusal
 from services.notifier.subjects import DIGEST, TEST
 from services.notifier.wiring import pacing
-from shared.errors import ConfigError, TocsinError
+from services.operations.subscriptions.known import in_force
+from services.operations.subscriptions.stores import Delivering
+from services.operations.subscriptions.watching import ANSWER_SECONDS, Silence, answered, obeyed
+from shared.errors import Refused, Unknown
 from shared.models.endpoint import EndpointStatus, Order
 from shared.models.story import Story
-from shared.models.subscription import Attempt, Delivery, Subscription
+from shared.models.subscription import Delivery, Subscription
 from shared.models.topic import Severity
 from shared.settings import Settings
-from shared.store.endpoints import ITSELF
+from shared.store.endpoints import ITSELF, Logged
 
-_AGO = re.compile(r"(\d+)([mhd])")
 _CLOSED = {EndpointStatus.PENDING: Silence.PENDING, EndpointStatus.DISABLED: Silence.DISABLED}
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def moment_of(text: str, now: datetime) -> datetime:
-    """`6h` ago, or a time as in ISO 8601, in UTC unless it says otherwise. Raises ConfigError."""
-    if found := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"--since: {text[:60]!r} is no time; allowed: 30m, 6h, 2d, or as 2025-02-03 or 2025-02-03T12:00Z"
-        ) from None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    if at > now:
-        raise ConfigError(f"--since: {moment(at)} is still to come")
-    return at
-
-
-async def test(settings: Settings, stores: Delivering, subscription_id: str) -> Attempt | Silence:
-    """On the way that real messages go."""
+async def send_test(
+    settings: Settings, stores: Delivering, subscription_id: str, seconds: float = ANSWER_SECONDS
+) -> Logged | Silence:
+    """On the way that real messages go. `seconds`: the most that is waited."""
     await in_force(settings, stores, subscription_id)
-    now = datetime.now(UTC)
+    place, now = await stores.endpoints.log_end(subscription_id), datetime.now(UTC)
     subject = f"{TEST}{now:%Y%m%dT%H%M%S.%f}"
     await stores.endpoints.add({subscription_id: {subject: now.timestamp()}})
     await stores.due.schedule({subscription_id: now.timestamp()})
-    return await answered(stores, subscription_id, subject)
+    return await answered(stores, subscription_id, subject, place, seconds)
 
 
 async def _order(stores: Delivering, subscription_id: str, subjects: Sequence[str], what: Order) -> None:
@@ -73,20 +55,22 @@ async def switch(
     return (await stores.endpoints.load(subscription_id)).status, silence
 
 
-async def redeliver(settings: Settings, stores: Delivering, subscription_id: str, story_id: str) -> Attempt | Silence:
-    """Raises TocsinError for a story that will not be told."""
+async def redeliver(
+    settings: Settings, stores: Delivering, subscription_id: str, story_id: str, seconds: float = ANSWER_SECONDS
+) -> Logged | Silence:
+    """`seconds`: the most that is waited. Raises Unknown; Refused for a story that will not be told."""
     subscription = await in_force(settings, stores, subscription_id)
     story = await stores.stories.load(story_id)
     if story is None:
-        raise TocsinError(f"no story {story_id}: never there, or expired; `tocsin stories list` has the newest")
+        raise Unknown(f"no story {story_id}: never there, or expired; `tocsin stories list` has the newest")
     delivery = await stores.deliveries.load(subscription.id, story.id)
     if reason := _never(subscription, story, delivery, pacing(settings).timing, Order.REDELIVER):
-        raise TocsinError(f"{story.id} is not told to {subscription.id}: {reason.replace('_', ' ')}")
+        raise Refused(f"{story.id} is not told to {subscription.id}: {reason.replace('_', ' ')}")
     closed = await _closed(stores, subscription, story.severity)
-    subject = DIGEST if subscription.digest else story.id
-    before = await stores.endpoints.attempts_with(subscription.id, subject)
+    place = await stores.endpoints.log_end(subscription.id)
     await _order(stores, subscription.id, [story.id], Order.REDELIVER)
-    return closed or await answered(stores, subscription.id, subject, before)
+    subject = DIGEST if subscription.digest else story.id
+    return closed or await answered(stores, subscription.id, subject, place, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +79,6 @@ class Recovery:
 
     missed: tuple[tuple[Story, str], ...]
     others: Counter[str]
-
-    @property
-    def lines(self) -> Iterator[str]:
-        yield f"{counted(len(self.missed), 'story|stories')} to be told"
-        for reason, many in self.others.most_common():
-            yield f"{counted(many, 'story|stories')} not: {reason.replace('_', ' ')}"
 
 
 async def recover(

@@ -1,12 +1,12 @@
 """Waiting for the running notifier: a person has asked for something, and wants to see it done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import TypeVar
 
-from services.cli.wiring import Delivering
-from shared.models.subscription import Attempt
+from services.operations.subscriptions.stores import Delivering
+from shared.store.endpoints import Logged
 
 LOOK_EVERY_SECONDS = 0.1
 # Whoever runs, and is not busy with hundreds of others, takes up what is due sooner.
@@ -55,15 +55,15 @@ async def obeyed(stores: Delivering, subscription_id: str, subjects: list[str]) 
 
 
 async def answered(
-    stores: Delivering, subscription_id: str, subject: str, before: Sequence[Attempt] = ()
-) -> Attempt | Silence:
-    """The first attempt with the subject that is none of those `before`."""
+    stores: Delivering, subscription_id: str, subject: str, after: str, seconds: float = ANSWER_SECONDS
+) -> Logged | Silence:
+    """The first attempt with the subject that stands after this place in the log."""
 
-    async def look() -> Attempt | None:
-        attempts = await stores.endpoints.attempts_with(subscription_id, subject)
-        return next((attempt for attempt in reversed(attempts) if attempt not in before), None)
+    async def look() -> Logged | None:
+        logged = await stores.endpoints.log_after(subscription_id, after)
+        return next((each for each in logged if each.attempt.subject == subject), None)
 
-    return await seen(stores, look, ANSWER_SECONDS)
+    return await seen(stores, look, seconds)
 
 
 def heed_cancellation() -> None:
