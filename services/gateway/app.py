@@ -10,6 +10,7 @@ from services.gateway.api.routes import api
 from services.gateway.api.websub import callbacks
 from services.gateway.gateway import Gateway
 from services.gateway.guard.guard import Guard
+from services.gateway.pages.errors import ErrorPages
 from services.gateway.pages.rendering import Files, Pages
 from services.gateway.pages.routes import board
 from services.gateway.ports import Pushes
@@ -22,8 +23,8 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | No
     app.include_router(api(gateway))
     if pushes is not None:
         app.include_router(callbacks(pushes))
-    pages = Pages(gateway.system.version)
-    app.include_router(board(gateway, pages))
+    pages, https = Pages(gateway.system.version), guard is not None and guard.https
+    app.include_router(board(gateway, pages, https=https))
     app.mount("/static", Files())
     answer_with_problems(app)
 
@@ -31,5 +32,5 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | No
     async def alive() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    headers = security_headers(https=guard is not None and guard.https)
-    return WithHeaders(guard.around(app) if guard else app, headers)
+    guarded = ErrorPages(guard.around(app) if guard else app, pages)
+    return WithHeaders(guarded, security_headers(https=https))

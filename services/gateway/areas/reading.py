@@ -16,23 +16,20 @@ class ReadingArea:
     feeds: Feeds
     places: Places
 
-    async def ringing(self, limit: int, topic: str | None = None) -> list[Reading]:
-        """Those that rang, newest change first; without the texts of their articles."""
-        stories = [story for story in await self.stories.newest(limit, topic=topic) if story.revisions]
-        return await self._read(stories)
+    async def ringing(self, limit: int, languages: Sequence[str] = ()) -> list[Reading]:
+        """Those that rang, newest change first; without the texts of their articles. `languages`: the reader's."""
+        stories = [story for story in await self.stories.newest(limit) if story.revisions]
+        countries = await self._countries() if stories else {}
+        return [Reading.of(story, {}, countries, dict(self._places(story)), languages) for story in stories]
 
-    async def find(self, story_id: str) -> Reading | None:
+    async def find(self, story_id: str, languages: Sequence[str] = ()) -> Reading | None:
         """With the texts of its articles, as far as they are kept."""
         story = await self.stories.load(story_id)
         if story is None:
             return None
         entries = await self.entries.load([article.entry_id for article in story.articles])
         texts = {entry.id: entry for entry in entries}
-        return Reading.of(story, texts, await self._countries(), dict(self._places(story)))
-
-    async def _read(self, stories: Sequence[Story]) -> list[Reading]:
-        countries = await self._countries() if stories else {}
-        return [Reading.of(story, {}, countries, dict(self._places(story))) for story in stories]
+        return Reading.of(story, texts, await self._countries(), dict(self._places(story)), languages)
 
     async def _countries(self) -> dict[str, str]:
         """Name of a feed → its country."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Whoever logs in has no token yet, hubs sign instead, and who watches over the process needs none.
-OPEN_PATHS = ("/healthz", "/login")
+OPEN_PATHS = ("/healthz", "/login", "/theme")
 OPEN_FOLDERS = ("/static/", "/websub/")
 HUBS = "/websub/"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")

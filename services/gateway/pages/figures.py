@@ -10,8 +10,8 @@ from shared.models.pack import Place
 from shared.models.story import KnownClaim, same_figure
 from shared.models.topic import Certainty
 
-WIDTH, HEIGHT = 300.0, 84.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 6.0, 58.0, 14.0, 12.0
+WIDTH, HEIGHT = 300.0, 92.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 6.0, 58.0, 16.0, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class Chart:
     path: str
     dots: tuple[Dot, ...]
     labels: tuple[Label, ...]
+    times: tuple[Label, ...]
     ground: float
     width: float = WIDTH
     height: float = HEIGHT
@@ -120,6 +121,7 @@ def chart(history: History, until: datetime) -> Chart:
         path=_steps([dot for dot in dots if dot.certainty != Certainty.DENIED] or dots, right),
         dots=dots,
         labels=_labels(history, dots, right),
+        times=_times(begin, end, right),
         ground=ground,
     )
 
@@ -128,6 +130,14 @@ def _steps(dots: Sequence[Dot], right: float) -> str:
     """A figure holds until the next."""
     moves = [f"M{dots[0].x} {dots[0].y}", *(f"H{dot.x}V{dot.y}" for dot in dots[1:]), f"H{right}"]
     return "".join(moves)
+
+
+def _times(begin: datetime, end: datetime, right: float) -> tuple[Label, ...]:
+    """Below the ground; the day where they are not of the same one."""
+    form = "%H:%M" if begin.date() == end.date() else "%-d %b"
+    first, last = (f"{at:{form}}" for at in (begin, end))
+    labels = (Label(_LEFT - 4, HEIGHT - 5, first), Label(right - 4, HEIGHT - 5, last))
+    return labels[:1] if first == last else labels
 
 
 def _labels(history: History, dots: Sequence[Dot], right: float) -> tuple[Label, ...]:

@@ -1,5 +1,6 @@
 """Templates into pages: what every page knows, and the files beside them."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -20,6 +21,7 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 THEME_COOKIE = "tocsin_theme"
 FOR_A_YEAR = 31_536_000
+_QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.ASCII)
 
 
 class Theme(StrEnum):
@@ -79,6 +81,18 @@ def theme_of(request: Request) -> Theme:
     """As the reader chose it."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return Theme(chosen) if chosen in list(Theme) else Theme.AUTO
+
+
+def languages_of(request: Request) -> tuple[str, ...]:
+    """What the reader's browser asks for, the best first, without regions (RFC 9110, 12.5.4)."""
+    wanted = [part.partition(";") for part in request.headers.get("accept-language", "")[:500].split(",")]
+    ranked = sorted(wanted, key=lambda part: -_quality(part[2]))
+    return tuple(dict.fromkeys(name.strip().split("-")[0].lower() for name, _, q in ranked if _quality(q) > 0))
+
+
+def _quality(text: str) -> float:
+    found = _QUALITY.fullmatch(text.strip())
+    return float(found[1]) if found else 1.0
 
 
 def _local(request: Request) -> str:

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.reading import ReadingArea
 from services.gateway.pages.cards import articles, card, page
-from services.gateway.pages.rendering import Pages
+from services.gateway.pages.rendering import Pages, languages_of
 
 STORIES_SHOWN = 30
 ALERTS_SHOWN = 100
@@ -20,12 +20,12 @@ def story_pages(reading: ReadingArea, alerts: AlertArea, pages: Pages) -> APIRou
     @router.get("/")
     async def stories(request: Request) -> HTMLResponse:
         newest = await alerts.newest(1)
-        found = [card(each) for each in await reading.ringing(STORIES_SHOWN)]
+        found = [card(each) for each in await reading.ringing(STORIES_SHOWN, languages_of(request))]
         return pages.page(request, "stories.html", cards=found, newest=newest[0] if newest else None)
 
     @router.get("/stories/{story_id}")
     async def story(request: Request, story_id: str) -> HTMLResponse:
-        found = await reading.find(story_id)
+        found = await reading.find(story_id, languages_of(request))
         if found is None:
             return pages.page(request, "missing.html", 404, what=f"There is no story {story_id}.")
         newest = await alerts.newest(1)

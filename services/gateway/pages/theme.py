@@ -1,22 +1,25 @@
-"""Light, dark, or as the reader's system has it: kept in a cookie, so that it needs no script."""
+"""Light, dark, or as the reader's system has it: kept in a cookie, so that it needs no script.
+
+Nothing of ours changes by it, hence GET: it is neither a write that is counted and noted, nor one that needs a token.
+"""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse
 
+from services.gateway.guard.rules import place_here
 from services.gateway.pages.rendering import FOR_A_YEAR, THEME_COOKIE, Theme
 
-Back = Annotated[str, Form(max_length=2000)]
+Back = Annotated[str, Query(max_length=2000)]
 
 
 def theme_choice() -> APIRouter:
     router = APIRouter()
 
-    @router.post("/theme")
-    async def choose(to: Annotated[Theme, Form()], back: Back = "/") -> RedirectResponse:
-        answer = RedirectResponse(local(back), 303)
+    @router.get("/theme")
+    async def choose(to: Theme, back: Back = "/") -> RedirectResponse:
+        answer = RedirectResponse(place_here(back), 303)
         if to is Theme.AUTO:
             answer.delete_cookie(THEME_COOKIE, samesite="strict", httponly=True)
         else:
@@ -24,10 +27,3 @@ def theme_choice() -> APIRouter:
         return answer
 
     return router
-
-
-def local(address: str) -> str:
-    """A path of ours; the board itself for anything else, so that no form leads people away."""
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return address if ours and address.isprintable() else "/"

@@ -1,5 +1,6 @@
 """A story as it is read: its articles with what in them decided, where they come from, and what they say."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -35,10 +36,17 @@ class Reading(Model):
 
     @classmethod
     def of(
-        cls, story: Story, entries: dict[str, Entry], countries: dict[str, str], places: dict[str, Place]
+        cls,
+        story: Story,
+        entries: dict[str, Entry],
+        countries: dict[str, str],
+        places: dict[str, Place],
+        languages: Sequence[str] = (),
     ) -> "Reading":
+        """`languages`: the reader's, the one that he likes best first: the story is told in them if one of its articles
+        is."""
         return cls(
-            story=StoryView.of(story),
+            story=_told_in(languages, story),
             articles=tuple(
                 ArticleReading.of(article, entries.get(article.entry_id), countries.get(article.feed_name))
                 for article in story.articles
@@ -47,6 +55,13 @@ class Reading(Model):
             countries=countries,
             places=places,
         )
+
+
+def _told_in(languages: Sequence[str], story: Story) -> StoryView:
+    view, best = StoryView.of(story), story.told_in(languages)
+    if (best.language or "").split("-")[0] not in languages:
+        return view
+    return view.model_copy(update={"title": best.title, "summary": best.summary, "language": best.language})
 
 
 def _standing(evidence: tuple[Evidence, ...], whole: str) -> tuple[Evidence, ...]:
