@@ -38,7 +38,8 @@ SHOTS = (
     Shot("story-desktop-dark", DESKTOP, "dark", "h2 a"),
     Shot("story-whole", DESKTOP, "light", "h2 a", True),
     Shot("story-phone-light", PHONE, "light", "h2 a"),
-    Shot("feeds-desktop-light", DESKTOP, "light", "nav a[href='/feeds']"),
+    Shot("subscriptions-desktop-light", DESKTOP, "light", "nav a[href='/subscriptions']", True),
+    Shot("feeds-desktop-light", DESKTOP, "light", "nav a[href='/feeds']", True),
 )
 
 

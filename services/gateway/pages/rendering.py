@@ -14,7 +14,7 @@ from starlette.types import Scope as AsgiScope
 
 from services.gateway.api.access import caller_of
 from services.gateway.pages.names import country_name, language_name
-from services.gateway.pages.words import counted, moment_words, number, spaced, web_address
+from services.gateway.pages.words import counted, ended, moment_words, number, spaced, web_address
 from shared.models.access import Scope
 
 HERE = Path(__file__).parent
@@ -54,6 +54,7 @@ class Pages:
         )
         self._templates.filters |= {
             "country": country_name,
+            "ended": ended,
             "language": language_name,
             "number": number,
             "spaced": spaced,

@@ -18,6 +18,7 @@ _CERTAINTIES = {
 }
 # A figure reads "~11,000 withdrawn", and "600 people killed" says no more than "600 killed".
 _UNSAID = (None, PEOPLE)
+_ENDS = frozenset('.!?…。！？”»")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,14 @@ def counted(many: int, thing: str) -> str:
     """`1 source`, `1,200 sources`; a thing whose plural is irregular is given as `story|stories`."""
     one, _, more = thing.partition("|")
     return f"{many:,} {one if many == 1 else more or one + 's'}"
+
+
+def ended(text: str) -> str:
+    """A text that was cut, without its last, broken word, and with a sign of it."""
+    if not text or text.rstrip()[-1:] in _ENDS:
+        return text
+    kept = text.rpartition(" ")[0]
+    return f"{kept or text}…"
 
 
 def moment_words(at: datetime, now: datetime) -> str:
