@@ -16,7 +16,7 @@ log = get_logger()
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    async with wired(settings, redis_url(settings)) as parts:
+    async with wired(settings, redis_url(settings), stop) as parts:
         while not stop.is_set():
             await _serve_at(await parts.doorkeeper.look(), parts, settings, stop)
 

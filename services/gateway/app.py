@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
+from services.gateway.api.counting import Counted
 from services.gateway.api.headers import WithHeaders, security_headers
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
@@ -33,4 +34,4 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | No
         return PlainTextResponse("alive\n")
 
     guarded = ErrorPages(guard.around(app) if guard else app, pages)
-    return WithHeaders(guarded, security_headers(https=https))
+    return Counted(WithHeaders(guarded, security_headers(https=https)))

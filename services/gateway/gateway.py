@@ -9,6 +9,7 @@ from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
+from services.gateway.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +21,6 @@ class Gateway:
     reading: ReadingArea
     alerts: AlertArea
     subscriptions: SubscriptionArea
+    live: Live
     system: SystemArea
     access: AccessArea

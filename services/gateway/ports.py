@@ -11,11 +11,12 @@ from shared.models.pack import Place
 from shared.models.story import Story
 from shared.models.websub import PushRequest, PushSubscription
 from shared.queue import DeadLetter
-from shared.store.alerts import Record
+from shared.store.alerts import Read, Record
 from shared.store.audit import AuditRecord
 from shared.store.due import Counts
 from shared.store.feeds import StoredFeed
 from shared.store.idempotency import Done, Kept
+from shared.store.stories import Place as StoryPlace
 
 
 class AddedFeeds(Protocol):
@@ -40,6 +41,11 @@ class DueFeeds(Protocol):
 class Stories(Protocol):
     async def load(self, story_id: str) -> Story | None: ...
     async def newest(self, n: int, *, topic: str | None = None) -> list[Story]: ...
+    async def readable(self, story_ids: Sequence[str]) -> dict[str, Story]: ...
+
+    async def places(
+        self, n: int, *, topic: str | None = None, before: StoryPlace | None = None, since: datetime | None = None
+    ) -> list[StoryPlace]: ...
 
 
 class Entries(Protocol):
@@ -54,7 +60,9 @@ class Places(Protocol):
 
 class Alerts(Protocol):
     async def newest(self, n: int) -> list[Record]: ...
-    async def since(self, record_id: str, n: int) -> list[Record]: ...
+    async def oldest_id(self) -> str | None: ...
+    async def read(self, record_id: str, n: int, wait_milliseconds: int | None = None) -> Read: ...
+    async def read_back(self, record_id: str, n: int) -> Read: ...
 
 
 class DueEndpoints(Protocol):

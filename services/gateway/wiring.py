@@ -1,5 +1,6 @@
 """The gateway's composition root."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from services.gateway.gateway import Gateway
 from services.gateway.gazetteer import Gazetteer
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.rules import Door, is_loopback
+from services.gateway.live import Live
 from services.operations.subscriptions.stores import delivering
 from shared import metrics
 from shared.errors import ConfigError
@@ -64,9 +66,9 @@ class Wired:
 
 
 @asynccontextmanager
-async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Wired]:
-    """The application on this Redis, and the status beside it."""
-    async with opened(settings, redis_url) as gateway, connect(redis_url, hurried=True) as redis:
+async def wired(settings: Settings, redis_url: str, stop: asyncio.Event | None = None) -> AsyncIterator[Wired]:
+    """The application on this Redis, and the status beside it. Once `stop` is set, whoever follows alerts is let go."""
+    async with opened(settings, redis_url, stop) as gateway, connect(redis_url, hurried=True) as redis:
         pushes = PushStore(redis) if settings.websub_callback_url else None
         guard = Guard.of(settings, gateway.access, IdempotencyStore(redis))
         exposed = metrics.Exposed(metrics.Service.GATEWAY)
@@ -75,9 +77,10 @@ async def wired(settings: Settings, redis_url: str) -> AsyncIterator[Wired]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
+async def opened(settings: Settings, redis_url: str, stop: asyncio.Event | None = None) -> AsyncIterator[Gateway]:
+    home, streams = settings.public_url or "", settings.gateway_streams
     with connect_sync(redis_url, hurried=True) as sync_redis:
-        async with connect(redis_url, hurried=True) as redis:
+        async with connect(redis_url, hurried=True) as redis, following(redis_url, home, streams, stop) as live:
             due_feeds = DueSet(redis, DUE_FEEDS)
             feed_store, stories = FeedStore(redis, due_feeds), StoryReader(redis)
             feeds = FeedArea(feed_store, due_feeds, str(settings.feeds_file))
@@ -86,11 +89,21 @@ async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
                 feeds=feeds,
                 stories=StoryArea(stories),
                 reading=ReadingArea(stories, EntryReader(redis), feed_store, Gazetteer(settings.topics_dir)),
-                alerts=AlertArea(AlertStream(redis)),
+                alerts=AlertArea(AlertStream(redis), stories, home),
+                live=live,
                 subscriptions=SubscriptionArea(settings, delivering(settings, redis)),
                 system=SystemArea(feeds, due, queue, package_version()),
                 access=AccessArea(TokenStore(redis), AuditLog(redis), settings.gateway_open),
             )
+
+
+@asynccontextmanager
+async def following(redis_url: str, home: str, streams: int, stop: asyncio.Event | None) -> AsyncIterator[Live]:
+    """It waits for what comes, and so has connections of its own that are in no hurry."""
+    async with connect(redis_url) as redis:
+        live = Live(AlertArea(AlertStream(redis), StoryReader(redis), home), most=streams)
+        async with live.running(stop):
+            yield live
 
 
 @asynccontextmanager

@@ -24,7 +24,16 @@ from shared.metrics.kinds import (
     lasting_histogram,
     standing,
 )
-from shared.metrics.labels import ConfigFile, MemoryKind, Quantile, QueueName, StreamGroup, WorkerState
+from shared.metrics.labels import (
+    ConfigFile,
+    GatewayArea,
+    MemoryKind,
+    Quantile,
+    QueueName,
+    StatusClass,
+    StreamGroup,
+    WorkerState,
+)
 from shared.models.endpoint import EndpointStatus
 from shared.models.endpoint import Reason as TransitionReason
 from shared.models.entry import EntryResult
@@ -93,6 +102,24 @@ WEBSUB_ANSWERS = counter(
 WEBSUB_PUSHES = counter(
     "tocsin_websub_pushes_total", "Pushes that arrived, by what became of them.", _GATEWAY, result=PushResult
 )
+
+# The gateway
+
+GATEWAY_REQUESTS = counter(
+    "tocsin_gateway_requests_total",
+    "Requests answered, by what they asked for and the class of the status.",
+    _GATEWAY,
+    area=GatewayArea,
+    status=StatusClass,
+)
+GATEWAY_SECONDS = histogram(
+    "tocsin_gateway_request_duration_seconds",
+    "From a request to the beginning of its answer.",
+    _GATEWAY,
+    buckets=_SECONDS,
+    area=GatewayArea,
+)
+GATEWAY_STREAMS = gauge("tocsin_gateway_streams", "Connections that follow alerts as they ring.", _GATEWAY)
 
 # Queue and classifiers
 

@@ -33,3 +33,23 @@ class Quantile(StrEnum):
     MEDIAN = "0.5"
     TENTH = "0.9"
     WORST = "1"
+
+
+class GatewayArea(StrEnum):
+    """What a request asks for: the first word of its path under /v1, or what stands beside that."""
+
+    FEEDS = "feeds"
+    TOPICS = "topics"
+    STORIES = "stories"
+    ALERTS = "alerts"
+    SUBSCRIPTIONS = "subscriptions"
+    SYSTEM = "system"
+    BOARD = "board"
+    HUBS = "hubs"
+
+
+class StatusClass(StrEnum):
+    SUCCESSFUL = "2xx"
+    REDIRECTION = "3xx"
+    CLIENT_ERROR = "4xx"
+    SERVER_ERROR = "5xx"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from shared.store.due import Command
 GROUP = "notifiers"
 # A record that a notifier took and never acknowledged is another's after this time: it has died.
 CLAIM_AFTER_MILLISECONDS = 10_000
+MOST_IN_A_MILLISECOND = 2**64 - 1
 log = get_logger()
 
 
@@ -36,6 +38,14 @@ class NoticeRecord:
 
 
 AnyRecord = Record | NoticeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Some of the stream. `upto`: the last record that was looked at; where it began, if there was none."""
+
+    records: list[Record]
+    upto: str
 
 
 def notice_command(notice: EndpointNotice) -> Command:
@@ -83,22 +93,52 @@ class AlertStream:
 
     async def since(self, record_id: str, n: int, wait_milliseconds: int | None = None) -> list[Record]:
         """Records after `record_id` (`0` for the first, `$` for what is still to come), outside of any group."""
-        while records := _first(await self.redis.xread({keys.alerts(): record_id}, count=n, block=wait_milliseconds)):
-            if news := _news(records):
-                return news
-            record_id = records[-1].id
-        return []
+        while True:
+            read = await self.read(record_id, n, wait_milliseconds)
+            if read.records or read.upto == record_id:
+                return read.records
+            record_id = read.upto
+
+    async def read(self, record_id: str, n: int, wait_milliseconds: int | None = None) -> Read:
+        """What people are shown among the next `n` that stand after `record_id`, waiting a while if there is none."""
+        answer: Any = await self.redis.xread({keys.alerts(): record_id}, count=n, block=wait_milliseconds)
+        return _read(answer[0][1] if answer else [], record_id)
+
+    async def read_back(self, record_id: str, n: int) -> Read:
+        """The same, newest first, among the `n` before `record_id`, or the newest of all for `+`."""
+        before = record_id if record_id == "+" else f"({record_id}"
+        return _read(await self.redis.xrevrange(keys.alerts(), max=before, count=n), record_id)
 
     async def newest(self, n: int) -> list[Record]:
         """Newest first."""
         found, before = list[Record](), "+"
-        while len(found) < n and (rows := await self._rows_before(before, 2 * n)):
-            found += _news(_records(rows))
-            before = f"({rows[-1][0].decode()}"
+        while len(found) < n:
+            read = await self.read_back(before, 2 * n)
+            found += read.records
+            if read.upto == before:
+                break
+            before = read.upto
         return found[:n]
 
-    async def _rows_before(self, record_id: str, n: int) -> Any:
-        return await self.redis.xrevrange(keys.alerts(), max=record_id, count=n)
+    async def oldest_id(self) -> str | None:
+        """Of all that is still there."""
+        rows: Any = await self.redis.xrange(keys.alerts(), count=1)
+        return rows[0][0].decode() if rows else None
+
+
+def id_at(moment: datetime) -> str:
+    """Before every record of that moment, and after all that came earlier."""
+    return f"{max(0, int(moment.timestamp() * 1000) - 1)}-{MOST_IN_A_MILLISECOND}"
+
+
+def order(record_id: str) -> tuple[int, int]:
+    """By which ids compare."""
+    milliseconds, _, number = record_id.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+def _read(rows: Any, record_id: str) -> Read:
+    return Read(_news(_records(rows)), rows[-1][0].decode() if rows else record_id)
 
 
 def _news(records: list[AnyRecord]) -> list[Record]:

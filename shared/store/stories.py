@@ -330,6 +330,10 @@ def _is_word(term: str) -> bool:
     return term.startswith("word:")
 
 
+# Where a story stands in the order of changes: when it last changed, in Unix seconds, and its id.
+Place = tuple[float, str]
+
+
 class StoryReader:
     """The readers' side: notifier, gateway, command line. Only the notifier is to see those of the canary."""
 
@@ -345,6 +349,35 @@ class StoryReader:
         stored = await self.redis.mget(_story_keys(story_ids)) if story_ids else []
         stories = [_unchanged(text) if text else None for text in stored]
         return [story if self._with_canary or (story and story.topic != canary.NAME) else None for story in stories]
+
+    async def readable(self, story_ids: Sequence[str]) -> dict[str, Story]:
+        """Those that are there, by id. What another version wrote is left out, and told in the log."""
+        stored = await self.redis.mget(_story_keys(story_ids)) if story_ids else []
+        stories = [_legible(text) for text in stored if text]
+        return {story.id: story for story in stories if story and (self._with_canary or story.topic != canary.NAME)}
+
+    async def places(
+        self, n: int, *, topic: str | None = None, before: Place | None = None, since: datetime | None = None
+    ) -> list[Place]:
+        """Where the next `n` stories stand, newest change first: of one topic or of all, after the place `before`.
+
+        A story that changes meanwhile moves to the front: whoever goes on meets none twice.
+        """
+        if topic == canary.NAME and not self._with_canary:
+            return []
+        index = keys.stories() if topic is None else keys.topic_stories(topic)
+        newest, oldest = before[0] if before else "+inf", since.timestamp() if since else "-inf"
+        found, at = list[Place](), 0
+        while len(found) < n:
+            rows: Any = await self.redis.zrange(
+                index, newest, oldest, desc=True, byscore=True, withscores=True, offset=at, num=n
+            )
+            places = [(moment, _text(story_id)) for story_id, moment in rows]
+            found += [place for place in places if before is None or place < before]
+            if len(rows) < n:
+                break
+            at += n
+        return found[:n]
 
     async def changed_since(self, since: datetime) -> list[Story]:
         """Of all topics, the one that changed last first."""
@@ -362,9 +395,16 @@ class StoryReader:
 
 
 @lru_cache(maxsize=512)
-def _unchanged(text: bytes) -> Story:
+def _unchanged(text: bytes | str) -> Story:
     """A story that rings is read once for each endpoint."""
     return Story.model_validate_json(text)
+
+
+def _legible(text: bytes | str) -> Story | None:
+    try:
+        return _unchanged(text)
+    except ValidationError:
+        return _story(text)
 
 
 def _first_told(figures: Iterable[str]) -> dict[str, str]:

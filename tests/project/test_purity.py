@@ -24,7 +24,7 @@ SHELLS = {
     "services.poller": {"poller", "pages", "fetch", "parsing", "feeds_file", "subscriber"},
     "services.classifier": {"classifier", "jobs", "caretaker", "grammars", "packs", "cache", "topics_dir", "observing"},
     "services.notifier": {"notifier", "fanout", "lane", "briefing", "attempt", "tenure", "book", "canary"},
-    "services.gateway": {"gateway", "app", "gazetteer"},
+    "services.gateway": {"gateway", "app", "gazetteer", "live"},
 }
 EVERYWHERE = {"__init__", "__main__", "wiring", "ports"}
 

@@ -21,7 +21,7 @@ def api(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix="/v1", responses={code: RESPONSES[code] for code in EVERYWHERE})
     router.include_router(feed_routes(gateway.feeds))
     router.include_router(story_routes(gateway.stories))
-    router.include_router(alert_routes(gateway.alerts))
+    router.include_router(alert_routes(gateway.alerts, gateway.live))
     router.include_router(subscription_routes(gateway.subscriptions))
     router.include_router(system_routes(gateway.system))
     router.include_router(token_routes(gateway.access))

@@ -1,31 +1,85 @@
 """`/v1/stories`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from services.gateway.api.access import needs
-from services.gateway.api.paging import Limit, Page
+from services.gateway.api.paging import Cursor, Limit, Page, cursor, paged, parts_of
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.stories import StoryArea
-from services.gateway.views.stories import StorySummary, StoryView
+from services.gateway.choice import StoryChoice
+from services.gateway.views.stories import ArticleView, StorySummary, StoryView
+from services.gateway.views.timeline import Timeline
 from shared.models.access import Scope
+from shared.store.stories import Place
 
-Topic = Annotated[str | None, Query(max_length=100, description="only stories of this topic")]
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
+
+
+class StoryQuery(StoryChoice):
+    limit: Limit = 50
+    cursor: Cursor = None
 
 
 def story_routes(area: StoryArea) -> APIRouter:
     router = APIRouter(prefix="/stories", tags=["stories"], dependencies=[needs(Scope.READ)])
 
     @router.get("", summary="Stories, newest change first")
-    async def stories(limit: Limit = 50, topic: Topic = None) -> Page[StorySummary]:
-        return Page(items=tuple(await area.newest(limit, topic)))
+    async def stories(
+        query: Annotated[StoryQuery, Query()], request: Request, response: Response
+    ) -> Page[StorySummary]:
+        """With rare filters a page may be short, or empty, although more follow: `next` says so.
 
-    @router.get("/{story_id}", summary="A story in full", responses={404: RESPONSES[404]})
+        A story that changes while you read its list moves to the front of it: you meet none twice.
+        """
+        found = await area.page(query, query.limit, _place(query.cursor))
+        return paged(request, response, found.stories, cursor(*found.following) if found.following else None)
+
+    @router.get("/{story_id}", summary="A story in full", responses=NOT_FOUND)
     async def story(story_id: str) -> StoryView:
-        found = await area.find(story_id)
+        return await _found(area, story_id)
+
+    @router.get("/{story_id}/articles", summary="Its articles, and why each stands there", responses=NOT_FOUND)
+    async def articles(
+        story_id: str, request: Request, response: Response, limit: Limit = 50, cursor: Cursor = None
+    ) -> Page[ArticleView]:
+        """In the order in which they came. `decision` is the rung of the ladder, `reason` says it in words."""
+        told, at = (await _found(area, story_id)).articles, _position(cursor)
+        return paged(request, response, told[at : at + limit], _beyond(at + limit, len(told)))
+
+    @router.get("/{story_id}/timeline", summary="What became of each figure and claim", responses=NOT_FOUND)
+    async def story_timeline(story_id: str) -> Timeline:
+        """Every revision, and for each thing that is claimed all that was said: when, by whom, what it changed."""
+        found = await area.timeline(story_id)
         if found is None:
-            raise HTTPException(404, f"there is no story {story_id}")
+            raise _missing(story_id)
         return found
 
     return router
+
+
+async def _found(area: StoryArea, story_id: str) -> StoryView:
+    found = await area.find(story_id)
+    if found is None:
+        raise _missing(story_id)
+    return found
+
+
+def _missing(story_id: str) -> HTTPException:
+    return HTTPException(404, f"there is no story {story_id}")
+
+
+def _place(text: str | None) -> Place | None:
+    if text is None:
+        return None
+    moment, story_id = parts_of(text, (float, str))
+    return float(moment), str(story_id)
+
+
+def _position(text: str | None) -> int:
+    return max(0, int(parts_of(text, (int,))[0])) if text else 0
+
+
+def _beyond(position: int, of: int) -> str | None:
+    return cursor(position) if position < of else None

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.api.access import needs
 from services.gateway.api.etags import check_match
-from services.gateway.api.paging import Cursor, Limit, Page, linked, parts_of
+from services.gateway.api.paging import Cursor, Limit, Page, paged, parts_of
 from services.gateway.api.paging import cursor as next_cursor
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.subscriptions import SubscriptionArea
@@ -98,7 +98,7 @@ def _reading(area: SubscriptionArea) -> APIRouter:
     ) -> Page[SubscriptionView]:
         after = str(parts_of(cursor, [str])[0]) if cursor else ""
         found, more = await area.page(limit, after)
-        return linked(request, response, Page(items=tuple(found), next=next_cursor(found[-1].id) if more else None))
+        return paged(request, response, found, next_cursor(found[-1].id) if more else None)
 
     @router.get("/{subscription_id}", summary="One in full, with its last attempts", responses=NOT_THERE)
     async def subscription(subscription_id: str) -> SubscriptionInFull:
@@ -114,7 +114,7 @@ def _reading(area: SubscriptionArea) -> APIRouter:
         failed: Failed = False,
     ) -> Page[AttemptView]:
         found, more = await area.deliveries(subscription_id, limit, _place(cursor), failed=failed)
-        return linked(request, response, Page(items=tuple(found), next=next_cursor(found[-1].id) if more else None))
+        return paged(request, response, found, next_cursor(found[-1].id) if more else None)
 
     @router.post("/dry-run", summary="What would a draft have been told?")
     async def rehearse_draft(asked: DraftDays) -> RehearsalView:

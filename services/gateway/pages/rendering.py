@@ -13,13 +13,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope as AsgiScope
 
 from services.gateway.api.access import caller_of
+from services.gateway.api.streaming import RESET
 from services.gateway.pages.names import country_name, language_name
 from services.gateway.pages.words import counted, ended, moment_words, number, spaced, web_address
 from shared.models.access import Scope
+from shared.models.story import AlertType
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 THEME_COOKIE = "tocsin_theme"
+# What htmx waits for: an alert of any type, or word that some were lost; what comes together is shown at once.
+RUNG = ", ".join(f"sse:{name} delay:200ms" for name in (*AlertType, RESET))
 FOR_A_YEAR = 31_536_000
 _QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.ASCII)
 
@@ -60,7 +64,7 @@ class Pages:
             "spaced": spaced,
             "web_address": web_address,
         }
-        self._templates.globals |= {"counted": counted, "navigation": NAVIGATION, "static": _address_of}
+        self._templates.globals |= {"counted": counted, "navigation": NAVIGATION, "rung": RUNG, "static": _address_of}
 
     def page(self, request: Request, template: str, status: int = 200, **told: object) -> HTMLResponse:
         """`told`: what the template asks for beside what every page knows."""

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.gateway.api.access import needs
 from services.gateway.gateway import Gateway
 from services.gateway.pages.feeds import feed_pages
-from services.gateway.pages.live import live
+from services.gateway.pages.live import live_page
 from services.gateway.pages.login import login
 from services.gateway.pages.rendering import Pages
 from services.gateway.pages.stories import story_pages
@@ -23,6 +23,6 @@ def board(gateway: Gateway, pages: Pages, *, https: bool = False) -> APIRouter:
     read.include_router(story_pages(gateway.reading, gateway.alerts, pages))
     read.include_router(feed_pages(gateway.feeds, pages))
     read.include_router(subscription_pages(gateway.subscriptions, pages))
-    read.include_router(live(gateway.alerts))
+    read.include_router(live_page(gateway.live))
     router.include_router(read)
     return router
