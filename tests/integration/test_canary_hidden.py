@@ -28,7 +28,7 @@ SHOWING = [
     "stories list", "stories list --json -n 1000",
     "subscriptions list", "subscriptions list --json", "subscriptions show everything --json",
     "subscriptions log everything", "subscriptions dry-run everything --untold --json",
-    "dead-letters list", "dead-letters list --json",
+    "dead-letters list", "dead-letters list --json", "tokens list", "tokens list --json",
 ]  # fmt: skip
 # Whoever asks by name is told that there is no such thing. STORY and ENTRY: the canary's.
 NAMING = [
@@ -44,7 +44,7 @@ NAMING = [
 # Neither: they begin something, or change what is no canary's.
 OTHERS = {
     "up", "demo", "poller", "classifier", "notifier", "gateway", "feeds add", "feeds import",
-    "topics classify", "dead-letters retry", "dead-letters drop",
+    "topics classify", "dead-letters retry", "dead-letters drop", "tokens create", "tokens revoke",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Who gets in at the gateway, and to what: each scope at each route, and where it listens."""
 
+import asyncio
 import inspect
 import re
 from collections.abc import AsyncIterator
@@ -9,9 +10,15 @@ from itertools import product
 import httpx
 import pytest
 from redis.asyncio import Redis
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
+from services.gateway.guard.authentication import Authentication
+from services.gateway.guard.rates import Rates
 from services.gateway.guard.rules import needs_no_token
 from shared.models.access import Scope
+from shared.runtime.serving import served
 from shared.store.tokens import Presented, TokenStore
 from tests.factories import NOON
 from tests.gateways import PROBLEM, House, bearer, guarded, inner, status_of, token_of
@@ -135,6 +142,37 @@ async def test_left_open_it_serves_by_address_and_by_its_public_name(redis_url: 
             assert (await house.client.get("/v1/status", headers={"Host": host})).status_code == status
         await token_of(redis)
         assert (await house.client.get("/v1/status")).status_code == 401
+
+
+class Endless:
+    """An application whose answer goes on until its client has gone."""
+
+    def __init__(self) -> None:
+        self.words = asyncio.Queue[bytes]()
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        async def told() -> AsyncIterator[bytes]:
+            while True:
+                yield await self.words.get()
+
+        await StreamingResponse(told(), media_type="text/event-stream")(scope, receive, send)
+
+
+async def test_a_stream_ends_when_its_token_is_revoked(house: House, redis: Redis) -> None:
+    (token, text), _ = await token_of(redis), await token_of(redis, name="who stays")
+    app = Endless()
+    door = Authentication(app, house.gateway.access, Rates(1000, 1000), (), look_again_seconds=0)
+    async with (
+        served(door, "127.0.0.1", 0) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        client.stream("GET", "/v1/alerts/stream", headers=bearer(text)) as answer,
+    ):
+        heard = answer.aiter_bytes()
+        app.words.put_nowait(b"one")
+        assert await anext(heard) == b"one"
+        await TokenStore(redis).revoke(token.id)
+        app.words.put_nowait(b"two")
+        assert [piece async for piece in heard] == []
 
 
 # Tokens through the API.

@@ -1,8 +1,9 @@
-"""What the gateway does for every route: rates, keys of repetition, entity tags, the audit log, origins, bounds, headers."""
+"""What the gateway does for every route: rates, repetitions, entity tags, audit log, origins, bounds, headers."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -25,6 +26,7 @@ from shared.store.audit import KEPT, STRANGERS, AuditLog
 from shared.store.idempotency import IdempotencyStore
 from tests.factories import NOON, after
 from tests.gateways import PROBLEM, House, bearer, guarded, token_of
+from tests.servers import until
 
 DESK = {"name": "desk"}
 
@@ -143,8 +145,7 @@ async def test_while_the_first_is_worked_on_the_second_is_told_so(house: House, 
     transport = httpx.ASGITransport(guard_of(house, redis).around(app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         first = asyncio.create_task(post(client))
-        while not app.calls:
-            await asyncio.sleep(0)
+        await until(lambda: app.calls)
         second = await post(client)
         assert (second.status_code, second.headers["retry-after"], app.calls) == (409, "1", 1)
         app.may_end.set()
@@ -318,10 +319,8 @@ async def test_strangers_who_knock_often_displace_nothing_of_what_was_done(redis
     assert (await log.newest(KEPT[STRANGERS] * 2))[-1].audited == done
 
 
-async def test_without_redis_nothing_is_let_in_and_it_is_told_in_words(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    async with guarded(f"unix://{tmp_path_factory.mktemp('gone')}/gone.sock") as house:
+async def test_without_redis_nothing_is_let_in_and_it_is_told_in_words(tmp_path: Path) -> None:
+    async with guarded(f"unix://{tmp_path}/gone.sock") as house:
         for method in ("GET", "POST"):
             answer = await house.client.request(method, "/v1/tokens")
             assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)

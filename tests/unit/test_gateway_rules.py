@@ -140,7 +140,7 @@ def test_whatever_names_a_host_is_read_without_an_error(text: str) -> None:
     stranger_fault(Door.OPEN, arrival(text), OWN)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/login", "/static/board.css", "/websub/feed.abc"])
+@pytest.mark.parametrize("path", ["/healthz", "/login", "/logout", "/static/board.css", "/websub/feed.abc"])
 def test_what_needs_no_token(path: str) -> None:
     assert needs_no_token(path)
 

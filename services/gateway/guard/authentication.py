@@ -12,12 +12,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.gateway.areas.access import AccessArea
 from services.gateway.guard.credentials import presented
 from services.gateway.guard.rates import Rates
-from services.gateway.guard.rules import SAFE, Arrival, Door, needs_no_token, neighbourhood, stranger_fault
+from services.gateway.guard.revoking import Revocable
+from services.gateway.guard.rules import HUBS, SAFE, Arrival, Door, needs_no_token, neighbourhood, stranger_fault
 from shared.models.access import LOCAL, Caller
+from shared.store.patience import StoreUnavailable
 
 # Feed readers are asked for a name and a password, and give the token as that; browsers' scripts would only be asked.
 FEEDS = ("/v1/alerts.atom", "/v1/alerts.rss", "/v1/alerts.json")
 LOGIN = "/login"
+LOOK_AGAIN_SECONDS = 30.0
 
 
 class Refused(HTTPException):
@@ -27,11 +30,19 @@ class Refused(HTTPException):
 class Authentication:
     """Puts the caller into the scope as `caller`. Who is none is answered 401, and a person is led to the login."""
 
-    def __init__(self, app: ASGIApp, access: AccessArea, rates: Rates, own_names: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: AccessArea,
+        rates: Rates,
+        own_names: Collection[str],
+        look_again_seconds: float = LOOK_AGAIN_SECONDS,
+    ) -> None:
         self.app = app
         self._access = access
         self._rates = rates
         self._own_names = own_names
+        self._look_again_seconds = look_again_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -42,14 +53,24 @@ class Authentication:
                 raise
             await RedirectResponse(f"{LOGIN}?next={quote(_place(scope))}", 303)(scope, receive, send)
             return
+        if "caller" in scope:
+            send = Revocable(send, lambda: self._is_still_let_in(scope), self._look_again_seconds)
         await self.app(scope, receive, send)
+
+    async def _is_still_let_in(self, scope: Scope) -> bool:
+        try:
+            return bool(await self._caller(scope["path"], arrival_of(scope)))
+        except HTTPException:
+            return False
+        except StoreUnavailable:
+            return True  # nobody is sent away for an outage
 
     async def _let_in(self, scope: Scope) -> None:
         arrival, writes = arrival_of(scope), scope["method"] not in SAFE
         if not needs_no_token(scope["path"]):
             caller = scope["caller"] = await self._caller(scope["path"], arrival)
             self._count(caller.token_id or neighbourhood(arrival.there), writes)
-        elif scope["path"] == LOGIN and writes:
+        elif writes and not scope["path"].startswith(HUBS):
             self._count(neighbourhood(arrival.there), writes)
 
     async def _caller(self, path: str, arrival: Arrival) -> Caller:

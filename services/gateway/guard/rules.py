@@ -7,8 +7,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# Whoever logs in has no token yet, hubs sign instead, and who watches over the process needs none.
-OPEN_PATHS = ("/healthz", "/login", "/theme")
+# Whoever logs in has no token yet, and who logs out perhaps none any more; colours are anybody's; hubs sign instead.
+OPEN_PATHS = ("/healthz", "/login", "/logout", "/theme")
 OPEN_FOLDERS = ("/static/", "/websub/")
 HUBS = "/websub/"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
