@@ -7,6 +7,7 @@
     ├── LeaseLost            the lease on a due member is gone: somebody else owns it now
     ├── CommitFailed         Redis refused a command of a commit; the lease runs out and the member comes up again
     ├── Refused              what a person asked for cannot be done as things stand; says why
+    ├── Unanswered           who was to answer is not there, is busy or took too long; may be asked again
     └── FetchError           an HTTP exchange ended without a usable answer
         ├── AddressDenied    the guard refused the address
         ├── BadUrl           not a URL that we fetch
@@ -65,6 +66,10 @@ class CommitFailed(TocsinError):
 
 
 class Refused(TocsinError):
+    pass
+
+
+class Unanswered(TocsinError):
     pass
 
 

@@ -11,6 +11,7 @@ from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.feeds import FeedArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.system import SystemArea
+from services.gateway.areas.topics import TopicArea
 from services.gateway.gateway import Gateway
 from shared import metrics
 from shared.errors import ConfigError
@@ -23,8 +24,10 @@ from shared.store.alerts import AlertStream
 from shared.store.connection import connect, connect_sync, readiness
 from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
+from shared.store.examinations import ExaminationReader
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.stories import StoryReader
+from shared.store.topics import TopicReader
 from shared.store.websub import PushStore
 
 
@@ -47,6 +50,7 @@ async def opened(settings: Settings, redis_url: str) -> AsyncIterator[Gateway]:
             due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
                 feeds=feeds,
+                topics=TopicArea(TopicReader(redis), ExaminationReader(redis), queue, queue.examinations),
                 stories=StoryArea(StoryReader(redis)),
                 alerts=AlertArea(AlertStream(redis)),
                 system=SystemArea(feeds, due, queue, package_version()),

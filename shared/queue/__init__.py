@@ -295,7 +295,8 @@ class JobQueue:
     def dead_letters(self) -> list[DeadLetter]:
         """Oldest first."""
         stored = self.redis.hvals(keys.dead_letters())
-        return sorted((DeadLetter.model_validate_json(text) for text in stored), key=lambda letter: letter.at)
+        letters = (DeadLetter.model_validate_json(text) for text in stored)
+        return sorted(letters, key=lambda letter: (letter.at, letter.entry_id))
 
     def retry_dead_letters(self, entry_ids: Sequence[str]) -> int:
         """Queue these again and forget that they were dead; returns how many there were."""

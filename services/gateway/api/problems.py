@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from shared.errors import Refused
+from shared.errors import Refused, Unanswered
 from shared.logs import get_logger
 from shared.models.base import Model
 from shared.store.patience import StoreUnavailable
@@ -57,6 +57,10 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def conflicting(request: Request, error: Refused) -> JSONResponse:
         return problem(request, 409, str(error))
+
+    @app.exception_handler(Unanswered)
+    async def unanswered(request: Request, error: Unanswered) -> JSONResponse:
+        return problem(request, 503, str(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ from services.gateway.api.feeds import feed_routes
 from services.gateway.api.problems import RESPONSES
 from services.gateway.api.stories import story_routes
 from services.gateway.api.system import system_routes
+from services.gateway.api.topics import topic_routes
 from services.gateway.gateway import Gateway
 
 
@@ -14,6 +15,7 @@ def api(gateway: Gateway) -> APIRouter:
     """The routes over `gateway`."""
     router = APIRouter(prefix="/v1", responses={code: RESPONSES[code] for code in (401, 403, 422, 503)})
     router.include_router(feed_routes(gateway.feeds))
+    router.include_router(topic_routes(gateway.topics))
     router.include_router(story_routes(gateway.stories))
     router.include_router(alert_routes(gateway.alerts))
     router.include_router(system_routes(gateway.system))
