@@ -9,7 +9,8 @@
     ├── LeaseLost            the lease on a due member is gone: somebody else owns it now
     ├── CommitFailed         Redis refused a command of a commit; the lease runs out and the member comes up again
     ├── Unknown              what a person named is not there; says what is
-    ├── Refused              what a person asked for cannot be done; says why
+    ├── Refused              what a person asked for cannot be done as things stand; says why
+    ├── Unanswered           who was to answer is not there, is busy or took too long; may be asked again
     └── FetchError           an HTTP exchange ended without a usable answer
         ├── AddressDenied    the guard refused the address
         ├── BadUrl           not a URL that we fetch
@@ -80,6 +81,10 @@ class Unknown(TocsinError):
 
 
 class Refused(TocsinError):
+    pass
+
+
+class Unanswered(TocsinError):
     pass
 
 

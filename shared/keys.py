@@ -199,6 +199,33 @@ def queue_intermediate_seen() -> str:
     return "queue:intermediate-seen"
 
 
+# Topics, and what running classifiers are asked.
+
+
+@_key("hash", "for ever", writer="classifier, on start and reload", readers="gateway")
+def topics() -> str:
+    """Topic → what classifiers judge by, without its forms, JSON."""
+    return "topics"
+
+
+@_key("string", "10 min after the last change", writer="classifier", readers="gateway")
+def examination(examination_id: str) -> str:
+    """What a text came to, JSON."""
+    return f"examination:{examination_id}"
+
+
+@_key("string", "10 min after the last change", writer="classifier, gateway", readers="classifier, gateway")
+def backtest(examination_id: str) -> str:
+    """How far a backtest has come, and what it has found, JSON."""
+    return f"backtest:{examination_id}"
+
+
+@_key("set", "10 min after the last change", writer="classifier", readers="classifier")
+def backtest_entries(examination_id: str) -> str:
+    """The entries that it has still to read."""
+    return f"backtest:{examination_id}:entries"
+
+
 # Stories and alerts.
 
 

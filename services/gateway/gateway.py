@@ -9,6 +9,7 @@ from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
+from services.gateway.areas.topics import TopicArea
 from services.gateway.live import Live
 
 
@@ -17,6 +18,7 @@ class Gateway:
     """Stateless. Every method raises what `shared.store.patience.StoreUnavailable` names when Redis is away."""
 
     feeds: FeedArea
+    topics: TopicArea
     stories: StoryArea
     reading: ReadingArea
     alerts: AlertArea

@@ -1,13 +1,16 @@
 """What the gateway needs from outside."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.metrics.labels import WorkerState
 from shared.models.access import Audited, Token
 from shared.models.entry import Entry
+from shared.models.examination import Answer, Backtest
 from shared.models.feed import Feed, FeedState, KnownFeed, PollRecord
-from shared.models.pack import Place
+from shared.models.pack import TopicInForce
 from shared.models.story import Story
 from shared.models.websub import PushRequest, PushSubscription
 from shared.queue import DeadLetter
@@ -52,12 +55,6 @@ class Entries(Protocol):
     async def load(self, entry_ids: Sequence[str]) -> list[Entry]: ...
 
 
-class Places(Protocol):
-    """The gazetteers of the topics."""
-
-    def of(self, topic: str) -> Mapping[str, Place]: ...
-
-
 class Alerts(Protocol):
     async def newest(self, n: int) -> list[Record]: ...
     async def oldest_id(self) -> str | None: ...
@@ -73,7 +70,29 @@ class Queue(Protocol):
     """It blocks: called in a thread."""
 
     def depth(self) -> int: ...
+    def workers(self) -> Counter[WorkerState]: ...
     def dead_letters(self) -> list[DeadLetter]: ...
+    def retry_dead_letters(self, entry_ids: Sequence[str]) -> int: ...
+    def drop_dead_letters(self, entry_ids: Sequence[str]) -> int: ...
+
+
+class ExamineQueue(Protocol):
+    """It blocks: called in a thread."""
+
+    def examine(self, examination_id: str, text: str, language: str | None, until: float) -> bool: ...
+    def begin_backtest(self, examination_id: str) -> bool: ...
+
+
+class Topics(Protocol):
+    async def all(self) -> list[TopicInForce]: ...
+    async def find(self, name: str) -> TopicInForce | None: ...
+
+
+class Examinations(Protocol):
+    async def answer(self, examination_id: str) -> Answer | None: ...
+    async def begin(self, backtest: Backtest) -> None: ...
+    async def forget(self, examination_id: str) -> None: ...
+    async def backtest(self, examination_id: str) -> Backtest | None: ...
 
 
 class Pushes(Protocol):

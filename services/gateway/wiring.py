@@ -15,8 +15,8 @@ from services.gateway.areas.reading import ReadingArea
 from services.gateway.areas.stories import StoryArea
 from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.areas.system import SystemArea
+from services.gateway.areas.topics import TopicArea
 from services.gateway.gateway import Gateway
-from services.gateway.gazetteer import Gazetteer
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.rules import Door, is_loopback
 from services.gateway.live import Live
@@ -34,11 +34,13 @@ from shared.store.connection import connect, connect_sync, readiness
 from shared.store.deliveries import DUE_ENDPOINTS
 from shared.store.due import DueSet
 from shared.store.entries import EntryReader
+from shared.store.examinations import ExaminationReader
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.idempotency import IdempotencyStore
 from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader
 from shared.store.tokens import TokenStore
+from shared.store.topics import TopicReader
 from shared.store.websub import PushStore
 
 LOOPBACK = "127.0.0.1"
@@ -82,13 +84,14 @@ async def opened(settings: Settings, redis_url: str, stop: asyncio.Event | None 
     with connect_sync(redis_url, hurried=True) as sync_redis:
         async with connect(redis_url, hurried=True) as redis, following(redis_url, home, streams, stop) as live:
             due_feeds = DueSet(redis, DUE_FEEDS)
-            feed_store, stories = FeedStore(redis, due_feeds), StoryReader(redis)
+            feed_store, stories, topics = FeedStore(redis, due_feeds), StoryReader(redis), TopicReader(redis)
             feeds = FeedArea(feed_store, due_feeds, str(settings.feeds_file))
             due, queue = DueSet(redis, DUE_ENDPOINTS), JobQueue(sync_redis)
             yield Gateway(
                 feeds=feeds,
+                topics=TopicArea(topics, ExaminationReader(redis), queue, queue.examinations),
                 stories=StoryArea(stories),
-                reading=ReadingArea(stories, EntryReader(redis), feed_store, Gazetteer(settings.topics_dir)),
+                reading=ReadingArea(stories, EntryReader(redis), feed_store, topics),
                 alerts=AlertArea(AlertStream(redis), stories, home),
                 live=live,
                 subscriptions=SubscriptionArea(settings, delivering(settings, redis)),

@@ -213,3 +213,17 @@ def _outermost(places: Mapping[str, Place], place: str) -> str:
         met.add(within)
         place = within
     return place
+
+
+class TopicInForce(Model):
+    """What classifiers judge by, in few words."""
+
+    name: str
+    title: str
+    version: Annotated[str, Field(description="hash of the compiled pack: the same version, the same verdict")]
+    threshold: Annotated[float, Field(description="the score that an entry needs")]
+    events: Annotated[dict[str, Severity], Field(description="event type → severity, in order of precedence")]
+    languages: tuple[str, ...]
+    forms: Annotated[int, Field(description="words and phrases, in all languages")]
+    examples: Annotated[int, Field(description="texts that the pack is held to")]
+    places: Annotated[dict[str, Place], Field(description="its gazetteer: id → place")]

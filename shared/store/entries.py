@@ -44,13 +44,21 @@ class EntryStore:
         All keys are gone through in small steps, so that Redis serves others in between.
         """
         known = set[str]()
-        cursor = None
-        while cursor != 0:
-            cursor, found = self.redis.scan(cursor or 0, match=keys.entry("*"), count=_STEP)
-            new = {_text(key).removeprefix(keys.entry("")) for key in found} - known
-            known |= new  # a scan may name a key twice
-            entries = (entry for entry in self.load([*new]) if entry.feed_id != FEED_ID)
-            yield from (entry for entry in entries if entry.seen_at >= moment)
+        cursor: int | None = 0
+        while cursor is not None:
+            found, cursor = self.look(cursor)
+            new = {*found} - known
+            known |= new
+            yield from self.seen_since([*new], moment)
+
+    def look(self, cursor: int) -> tuple[list[str], int | None]:
+        """Some of the ids that there are, and where the next look goes on from 0 to None. It may name one twice."""
+        after, found = self.redis.scan(cursor, match=keys.entry("*"), count=_STEP)
+        return [_text(key).removeprefix(keys.entry("")) for key in found], int(after) or None
+
+    def seen_since(self, entry_ids: Sequence[str], moment: datetime) -> list[Entry]:
+        """Those of these that were seen then or later, but for the canary's."""
+        return [entry for entry in self.load(entry_ids) if entry.feed_id != FEED_ID and entry.seen_at >= moment]
 
 
 class EntryReader:

@@ -77,6 +77,13 @@ class StoryStore:
 
         return self._once(topic, choose, lambda change: {entry_id: f"{change.story.id} {edition}".rstrip()})
 
+    def told(self, topic: str, entry_ids: Sequence[str]) -> set[str]:
+        """Those of these entries that were relevant when they came, and so were assigned to a story."""
+        if not entry_ids:
+            return set()
+        found = self.redis.mget([keys.entry_story(topic, entry_id) for entry_id in entry_ids])
+        return {entry_id for entry_id, story in zip(entry_ids, found, strict=True) if story}
+
     def reread(
         self, topic: str, entry_id: str, edition: str, now: datetime, decide: Callable[[Story, Background], Change]
     ) -> Change | None:

@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 from redis.asyncio import Redis
 
+from services.gateway.api.etags import etag_of
 from services.poller.feeds_file import FeedsFile
 from shared import keys
 from shared.models import canary
@@ -167,9 +168,7 @@ async def test_pages_follow_on_each_other_whatever_comes_and_goes(gateway: httpx
     assert [each["name"] for each in first.json()["items"]] == ["b", "d"]
     await gateway.post("/v1/feeds", json={"url": "https://a.example/", "name": "a"})
     await gateway.post("/v1/feeds", json={"url": "https://e.example/", "name": "e"})
-    address, relation = first.headers["link"].split("; ")
-    second = await gateway.get(address.strip("<>"))
-    assert relation == 'rel="next"'
+    second = await gateway.get(first.url.join(first.links["next"]["url"]))
     assert [each["name"] for each in second.json()["items"]] == ["e", "f"]
     last = await gateway.get(f"/v1/feeds?limit=2&cursor={second.json()['next']}")
     assert ([each["name"] for each in last.json()["items"]], last.json()["next"]) == (["h"], None)
@@ -220,3 +219,13 @@ async def test_a_feed_that_a_newer_version_wrote_hides_no_other(
     assert len(await items(gateway, "/v1/feeds")) == 1
     assert len(await feeds.added.all()) == 1
     assert await feeds.added.change("future", lambda known: known) is None
+
+
+async def test_who_says_what_he_read_changes_only_that(gateway: httpx.AsyncClient) -> None:
+    read = await gateway.post("/v1/feeds", json=NEW)
+    mine, stale = {"If-Match": etag_of(read.content)}, {"If-Match": etag_of(b"another")}
+    assert detail_of(await gateway.patch(f"/v1/feeds/{ID}", json={"tier": 2}, headers=PATCH | stale), 412)
+    assert detail_of(await gateway.delete(f"/v1/feeds/{ID}", headers=stale), 412)
+    assert (await gateway.patch(f"/v1/feeds/{ID}", json={"tier": 2}, headers=PATCH | mine)).status_code == 200
+    assert detail_of(await gateway.delete(f"/v1/feeds/{ID}", headers=mine), 412)
+    assert (await gateway.delete(f"/v1/feeds/{ID}")).status_code == 204

@@ -106,7 +106,7 @@ def add(  # noqa: PLR0913  an option a line
 
 @app.command("remove")
 def remove(feed: Annotated[str, typer.Argument(metavar="URL_OR_NAME")]) -> None:
-    """Take a feed out of the file, or away that was added through the API."""
+    """Take a feed out of the file, or one away that the API added."""
     settings = wiring.settings()
     path, written = settings.feeds_file, load_feeds(settings.feeds_file)
     if not any(_is_meant(known, feed) for known in written) and (own := asyncio.run(_removed(settings, feed))):

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
 
 from services.gateway.api.access import needs
+from services.gateway.api.etags import check_match
 from services.gateway.api.paging import Cursor, Limit, Page, cut
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.feeds import FeedArea, FeedFilter
@@ -76,7 +77,7 @@ def _reading(area: FeedArea) -> APIRouter:
 
 
 def _changing(area: FeedArea) -> APIRouter:
-    router = APIRouter(responses={code: RESPONSES[code] for code in (404, 409)})
+    router = APIRouter(responses={code: RESPONSES[code] for code in (404, 409, 412)})
 
     @router.post("/feeds", summary="Add a feed", status_code=201)
     async def add(new: NewFeed, response: Response) -> FeedView:
@@ -86,13 +87,18 @@ def _changing(area: FeedArea) -> APIRouter:
         return added
 
     @router.patch("/feeds/{feed_id}", summary="Change a feed that was added here")
-    async def change(feed_id: str, patch: Annotated[FeedPatch, Body(media_type=MEDIA_TYPE)]) -> FeedView:
-        """A JSON merge patch (RFC 7396)."""
+    async def change(
+        request: Request, feed_id: str, patch: Annotated[FeedPatch, Body(media_type=MEDIA_TYPE)]
+    ) -> FeedView:
+        """A JSON merge patch (RFC 7396). With If-Match, only if it is still as it was read."""
+        check_match(request, _there(await area.find(feed_id), feed_id))
         return _there(await area.change(feed_id, patch), feed_id)
 
     @router.delete("/feeds/{feed_id}", summary="Remove a feed that was added here", status_code=204)
-    async def remove(feed_id: str) -> None:
-        """What polling learnt stays: if it is added again, it does not begin anew."""
+    async def remove(request: Request, feed_id: str) -> None:
+        """What polling learnt stays: if it is added again, it does not begin anew. With If-Match, only if it is still
+        as it was read."""
+        check_match(request, _there(await area.find(feed_id), feed_id))
         _there(await area.remove(feed_id) or None, feed_id)
 
     @router.post("/feeds/{feed_id}/poll", summary="Poll a feed now", status_code=202)

@@ -10,6 +10,7 @@ from services.gateway.api.stories import story_routes
 from services.gateway.api.subscriptions import subscription_routes
 from services.gateway.api.system import system_routes
 from services.gateway.api.tokens import token_routes
+from services.gateway.api.topics import topic_routes
 from services.gateway.gateway import Gateway
 
 # What the guard answers before a route is chosen, what it makes of a wrong request, and Redis.
@@ -20,6 +21,7 @@ def api(gateway: Gateway) -> APIRouter:
     """The routes over `gateway`."""
     router = APIRouter(prefix="/v1", responses={code: RESPONSES[code] for code in EVERYWHERE})
     router.include_router(feed_routes(gateway.feeds))
+    router.include_router(topic_routes(gateway.topics))
     router.include_router(story_routes(gateway.stories))
     router.include_router(alert_routes(gateway.alerts, gateway.live))
     router.include_router(subscription_routes(gateway.subscriptions))

@@ -10,6 +10,7 @@ from services.gateway.pages.login import login
 from services.gateway.pages.rendering import Pages
 from services.gateway.pages.stories import story_pages
 from services.gateway.pages.subscriptions import subscription_pages
+from services.gateway.pages.testing import test_page
 from services.gateway.pages.theme import theme_choice
 from shared.models.access import Scope
 
@@ -23,6 +24,7 @@ def board(gateway: Gateway, pages: Pages, *, https: bool = False) -> APIRouter:
     read.include_router(story_pages(gateway.reading, gateway.alerts, pages))
     read.include_router(feed_pages(gateway.feeds, pages))
     read.include_router(subscription_pages(gateway.subscriptions, pages))
+    read.include_router(test_page(gateway.topics, pages))
     read.include_router(live_page(gateway.live))
     router.include_router(read)
     return router

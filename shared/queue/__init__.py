@@ -9,8 +9,6 @@ An outage of Redis in the middle of a job is no such death: the worker waits on 
 then queues the batch again as it was.
 """
 
-import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -19,12 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import LockNotOwnedError, WatchError
-from rq import Queue, SimpleWorker, Worker
+from rq import Queue
+from rq import Worker as AnyWorker
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution, ExecutionRegistry
 from rq.intermediate_queue import IntermediateQueue
@@ -37,6 +35,9 @@ from rq.worker import WorkerStatus
 from shared import keys
 from shared.metrics.labels import WorkerState
 from shared.models.base import Model, UtcDatetime
+from shared.queue.examine import BACKTEST_JOB, EXAMINE, EXAMINE_JOB, ExamineQueue
+from shared.queue.neighbours import is_dead_neighbour, worker_name
+from shared.queue.worker import Served, Turns, Worker
 
 CLASSIFY = "classify"
 CLASSIFY_JOB = "services.classifier.jobs.classify"
@@ -47,7 +48,6 @@ SINGLE_TRIES = 3
 INTERMEDIATE_GRACE_SECONDS = 5.0
 RECOVERY_LOCK_SECONDS = 30
 WORKER_TTL_SECONDS = 60
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # Only what still stands between queue and worker goes back, and only if there is still a job behind it.
 _PUT_BACK = """
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 or redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
@@ -55,6 +55,16 @@ redis.call('LPUSH', KEYS[2], ARGV[1])
 return 1
 """
 
+__all__ = [
+    "BACKTEST_JOB",
+    "CLASSIFY",
+    "EXAMINE",
+    "EXAMINE_JOB",
+    "DeadLetter",
+    "ExamineQueue",
+    "JobQueue",
+    "worker_name",
+]
 Command = tuple[str | bytes | int | float, ...]
 Errors = tuple[type[Exception], ...]
 
@@ -96,41 +106,13 @@ def batch_id(entry_ids: Sequence[str], tries: int, edition: str = "") -> str:
     return "batch-" + sha256(f"{tries}:{','.join(entry_ids)}{edition and f':{edition}'}".encode()).hexdigest()[:24]
 
 
-def worker_name() -> str:
-    """Place, process and its start time: enough for a neighbour to tell that this worker is dead."""
-    return f"{_place()}.{os.getpid()}.{_start_time(os.getpid())}"
-
-
-def _place() -> str:
-    """Where a pid means the same process. Machines and containers may share a host name, but not this."""
-    try:
-        boot, namespace = _BOOT_ID.read_text(), Path("/proc/self/ns/pid").readlink()
-    except OSError:
-        return socket.gethostname()
-    return f"{socket.gethostname()}.{sha256(f'{boot}{namespace}'.encode()).hexdigest()[:8]}"
-
-
-def _start_time(pid: int) -> str:
-    """In clock ticks since the machine's start; 0 if there is no such process, or only its corpse (a zombie)."""
-    try:
-        # From field 3 of proc(5) stat on; the command in field 2 may hold spaces and brackets.
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except (OSError, IndexError):
-        return "0"
-    return "0" if state in "ZX" else fields[18]
-
-
-def _is_dead_neighbour(name: str) -> bool:
-    place, pid, started = name.rsplit(".", 2)
-    return place == _place() and _start_time(int(pid)) != started
-
-
 @dataclass(frozen=True, slots=True)
 class Remedied:
-    """Batches queued again, and entries buried, by one recovery."""
+    """Batches queued again, and entries buried, by one recovery; and examinations that nobody will end any more."""
 
     requeued: int
     buried: int
+    lost: tuple[str, ...] = ()
 
 
 class JobQueue:
@@ -149,6 +131,7 @@ class JobQueue:
         self.job_timeout_seconds = job_timeout_seconds
         self.intermediate_grace_seconds = intermediate_grace_seconds
         self.queue = Queue(CLASSIFY, connection=redis, serializer=JSONSerializer)
+        self.examinations = ExamineQueue(redis)
         self._put_back = redis.register_script(_PUT_BACK)
 
     def batch_commands(self, entry_ids: Sequence[str], edition: str = "") -> list[Command]:
@@ -187,7 +170,7 @@ class JobQueue:
 
     def workers(self) -> Counter[WorkerState]:
         """By what they are at; one that was killed counts for WORKER_TTL_SECONDS more."""
-        states = (worker.get_state() for worker in Worker.all(queue=self.queue))
+        states = (worker.get_state() for worker in AnyWorker.all(queue=self.queue))
         return Counter(WorkerState.BUSY if state == WorkerStatus.BUSY else WorkerState.IDLE for state in states)
 
     def in_flight(self) -> int:
@@ -207,8 +190,11 @@ class JobQueue:
         try:
             died = [*self._abandoned(), *self._failed()]
             totals = [self._apply(job_id, reason) for job_id, reason in died]
-            requeued = sum(totals_batches for totals_batches, _ in totals) + self._rescue_intermediate()
-            return Remedied(requeued, sum(buried for _, buried in totals))
+            between = self._between
+            stuck = self._stuck([*between.get_job_ids(), *self.examinations.between()])
+            requeued = sum(totals_batches for totals_batches, _ in totals) + self._rescue(between, stuck)
+            lost = self.examinations.forget_lost(stuck & {*self.examinations.between()})
+            return Remedied(requeued, sum(buried for _, buried in totals), tuple(lost))
         finally:
             with suppress(LockNotOwnedError):
                 lock.release()
@@ -223,7 +209,7 @@ class JobQueue:
                 self.redis.zrem(ExecutionRegistry(job_id, self.redis).key, execution_id)
                 yield job_id, "abandoned: the execution has expired"
                 continue
-            if _is_dead_neighbour(execution.worker_name):
+            if is_dead_neighbour(execution.worker_name):
                 yield job_id, f"abandoned: worker {execution.worker_name} is dead"
 
     def _failed(self) -> Iterable[tuple[str, str]]:
@@ -264,25 +250,28 @@ class JobQueue:
             if started_id == job_id:
                 target.zrem(started.key, f"{job_id}:{execution_id}")
 
-    def _rescue_intermediate(self) -> int:
+    @property
+    def _between(self) -> IntermediateQueue:
+        return IntermediateQueue(self.queue.key, self.redis)
+
+    def _rescue(self, between: IntermediateQueue, stuck: set[str]) -> int:
         """Jobs that a worker had taken but not yet begun when it died: nobody's, so they go back untouched."""
-        between = IntermediateQueue(self.queue.key, self.redis)
         started = StartedJobRegistry(queue=self.queue, serializer=JSONSerializer)
         begun = {job_id for job_id, _ in started.get_job_and_execution_ids(cleanup=False)}
         rescued = 0
-        for job_id in self._stuck(dict.fromkeys(between.get_job_ids())):
+        for job_id in (each for each in dict.fromkeys(between.get_job_ids()) if each in stuck):
             if job_id in begun:
                 between.remove(job_id)
             else:
                 rescued += int(self._put_back([between.key, self.queue.key, Job.key_for(job_id)], [job_id]))
         return rescued
 
-    def _stuck(self, job_ids: Iterable[str]) -> list[str]:
+    def _stuck(self, job_ids: Iterable[str]) -> set[str]:
         """Those that stood there at a look long enough ago; what is gone since is forgotten."""
         seen, now = keys.queue_intermediate_seen(), time.time()
         first_seen = {as_text(name): float(at) for name, at in self.redis.hgetall(seen).items()}
         since = {job_id: first_seen.get(job_id, now) for job_id in job_ids}
-        stuck = [job_id for job_id, at in since.items() if now - at >= self.intermediate_grace_seconds]
+        stuck = {job_id for job_id, at in since.items() if now - at >= self.intermediate_grace_seconds}
         waiting = {job_id: at for job_id, at in since.items() if job_id not in stuck}
         with self.redis.pipeline() as pipe:
             pipe.delete(seen)
@@ -306,7 +295,8 @@ class JobQueue:
     def dead_letters(self) -> list[DeadLetter]:
         """Oldest first."""
         stored = self.redis.hvals(keys.dead_letters())
-        return sorted((DeadLetter.model_validate_json(text) for text in stored), key=lambda letter: letter.at)
+        letters = (DeadLetter.model_validate_json(text) for text in stored)
+        return sorted(letters, key=lambda letter: (letter.at, letter.entry_id))
 
     def retry_dead_letters(self, entry_ids: Sequence[str]) -> int:
         """Queue these again and forget that they were dead; returns how many there were."""
@@ -337,41 +327,35 @@ class JobQueue:
         A job that ends in one of the `blameless` errors did not die of its entries: it is queued again as it was.
         Not forked: a counter incremented in a forked child is lost, and a fork costs 20 ms a job.
         """
-        worker = _Worker(
-            [self.queue],
+        turns = Turns()
+        served = Served(CLASSIFY, connection=self.redis, serializer=JSONSerializer)
+        served.beside, served.turns = self.examinations.queue, turns
+        worker = Worker(
+            [served],
             name=worker_name(),
             connection=self.redis,
+            queue_class=Served,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
             log_job_description=False,
             exception_handlers=[_pardon(blameless)],
         )
-        worker.when_told_to_stop = when_told_to_stop
+        worker.when_told_to_stop, worker.turns, worker.examines = when_told_to_stop, turns, EXAMINE
         return bool(worker.work(max_jobs=max_jobs, burst=burst, logging_level="WARNING"))
-
-
-class _Worker(SimpleWorker):
-    """Tells somebody when it is told to stop."""
-
-    when_told_to_stop: Callable[[], None]
-
-    def handle_warm_shutdown_request(self) -> None:
-        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ has not typed it
-        self.when_told_to_stop()
 
 
 def _pardon(blameless: Errors) -> Callable[[Job, type[Exception], Exception, object], None]:
     def handle(job: Job, _type: type[Exception], error: Exception, _traceback: object) -> None:
-        if isinstance(error, blameless):
+        if job.origin == CLASSIFY and isinstance(error, blameless):
             job.retries_left = 1  # with which RQ queues it again itself
 
     return handle
 
 
-def resolve_job(path: str = CLASSIFY_JOB) -> Callable[[list[str]], object]:
-    """The function behind the dotted path that the poller names."""
+def resolve_job(path: str = CLASSIFY_JOB) -> Callable[..., object]:
+    """The function behind a dotted path that the poller or the gateway names."""
     module, _, name = path.rpartition(".")
-    function: Callable[[list[str]], object] = getattr(import_module(module), name)
+    function: Callable[..., object] = getattr(import_module(module), name)
     return function
 
 
