@@ -1,8 +1,9 @@
 """The board as it is served, and a browser that watches what it should not see."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,8 +19,9 @@ from shared.settings import Settings
 from shared.store.connection import connect
 from shared.store.idempotency import IdempotencyStore
 from tests.browser.chromium import CHROMIUM, DESKTOP, Size
-from tests.browser.tales import put, the_story
+from tests.browser.tales import announce, put, the_story
 from tests.gateways import MANY
+from tests.integration.test_queue import ROOT, python, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,20 @@ async def board_on(redis_url: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+def classifier(redis_url: str, sync_redis: SyncRedis, tmp_path: Path) -> Iterator[None]:
+    """One that runs."""
+    own = {"TOCSIN_REDIS_URL": redis_url, "TOCSIN_METRICS_PORT": "0", "TOCSIN_DATA_DIR": str(tmp_path)}
+    with python("-m", "services.classifier", cwd=ROOT, env=own):
+        wait_until(lambda: sync_redis.exists("rq:workers"), 60)
+        yield
+
+
+@pytest.fixture
 async def board(redis_url: str, redis: Redis, sync_redis: SyncRedis) -> AsyncIterator[Board]:
     """With one story. What a page must not do fails the test that made it."""
     if not CHROMIUM:
         pytest.skip("no Chromium: install one, or name it in CHROMIUM")
+    announce(sync_redis)
     put(sync_redis, *the_story())
     async with board_on(redis_url) as url, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM)

@@ -5,13 +5,16 @@ from datetime import timedelta
 
 from redis import Redis
 
+from services.classifier.describing import in_force
 from shared.models.change import Change, Marks
 from shared.models.entry import Entry
 from shared.models.story import Article, Decision, KnownClaim, Story
 from shared.models.topic import Certainty, Evidence, Severity
 from shared.store.entries import EntryStore
 from shared.store.stories import StoryStore
+from shared.store.topics import TopicStore
 from tests.factories import after, alert, article, claim, entry, revision, story
+from tests.packs import installed
 from tests.stores import run_sync
 
 SAID = (
@@ -82,6 +85,11 @@ def another(number: int) -> Story:
         articles=(first,),
         updated_at=after(7200) + timedelta(minutes=number),
     )
+
+
+def announce(redis: Redis) -> None:
+    """The topics of the seed, with their gazetteers, as classifiers say that they are in force."""
+    TopicStore(redis).announce(map(in_force, installed().topics))
 
 
 def put(redis: Redis, told: Story, texts: Sequence[Entry] = ()) -> None:

@@ -6,7 +6,8 @@ from axe_playwright_python.async_playwright import Axe
 from tests.browser.chromium import DESKTOP, PHONE, Size
 from tests.browser.conftest import Board, Look
 
-PAGES = ("/", "/stories/kursk", "/alerts", "/feeds", "/subscriptions", "/login", "/stories/none")
+SHOWN = ("/", "/stories/kursk", "/alerts", "/feeds", "/subscriptions", "/test", "/test?title=x")
+PAGES = (*SHOWN, "/login", "/stories/none")
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

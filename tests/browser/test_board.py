@@ -103,6 +103,24 @@ async def test_a_webhook_is_added_and_its_secret_is_shown_once(board: Board, red
     assert secret not in await page.content()
 
 
+async def test_a_headline_is_tested_and_what_decided_is_marked(board: Board, classifier: None) -> None:
+    page = await board.open("/test")
+    await page.get_by_label("Headline").fill("Військові КНДР залишили позиції в Курській області")
+    await page.get_by_role("button", name="Test").click()
+    verdict = page.get_by_role("region", name="North Korean troops in Russia's war against Ukraine")
+    await expect(verdict).to_contain_text("relevant")
+    await expect(verdict).to_contain_text("withdrawal")
+    assert "КНДР" in await verdict.locator("mark").all_text_contents()
+    await expect(page.get_by_label("Headline")).to_have_value("Військові КНДР залишили позиції в Курській області")
+
+
+async def test_a_headline_waits_for_nobody_while_no_classifier_runs(board: Board) -> None:
+    page = await board.open("/test", WITHOUT_SCRIPTS)
+    await page.get_by_label("Headline").fill("Anything")
+    await page.get_by_role("button", name="Test").click()
+    await expect(page.get_by_role("alert")).to_contain_text("no classifier is running")
+
+
 async def test_without_scripts_everything_is_there(board: Board) -> None:
     page = await board.open(look=WITHOUT_SCRIPTS)
     await page.get_by_role("link", name="North Korean troops").click()
@@ -117,10 +135,12 @@ async def test_colours_are_chosen_without_scripts_and_stay_chosen(board: Board) 
     paper = "getComputedStyle(document.body).backgroundColor"
     light = await page.evaluate(paper)
     await page.get_by_role("button", name="Dark").click()
+    await expect(page.get_by_role("button", name="Dark", pressed=True)).to_be_visible()
     dark = await page.evaluate(paper)
     await page.goto(board.url + "/feeds")
     assert light != dark == await page.evaluate(paper)
     await page.get_by_role("button", name="Auto").click()
+    await expect(page.get_by_role("button", name="Auto", pressed=True)).to_be_visible()
     assert await page.evaluate(paper) == light
     assert page.url == board.url + "/feeds"
 
@@ -137,6 +157,6 @@ async def test_the_keyboard_reaches_the_content_first(board: Board) -> None:
 
 
 async def test_no_page_is_wider_than_a_phone(board: Board) -> None:
-    for path in ("/", "/stories/kursk", "/alerts", "/feeds", "/subscriptions", "/login"):
+    for path in ("/", "/stories/kursk", "/alerts", "/feeds", "/subscriptions", "/test", "/login"):
         page = await board.open(path, Look(PHONE))
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path

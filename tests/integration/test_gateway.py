@@ -8,15 +8,12 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
-from lxml import html
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
@@ -222,38 +219,6 @@ async def test_the_description_names_every_route_and_its_problems(gateway: httpx
     answers = described["paths"]["/v1/stories/{story_id}"]["get"]["responses"]
     assert set(answers) == {"200", "401", "403", "404", "422", "503"}
     assert set(answers["404"]["content"]) == {PROBLEM}
-
-
-async def test_the_page_tells_stories_in_their_languages_and_links_to_what_exists(
-    gateway: httpx.AsyncClient, sync_redis: SyncRedis
-) -> None:
-    told = story(articles=(article(entry(title="Військові КНДР", language="uk"), reason="opened"),))
-    store(sync_redis, told)
-    page = html.fromstring((await gateway.get("/")).text)
-    (link,) = page.xpath("//li//a[@href='https://news.example/" + told.articles[0].entry_id + "']")
-    assert link.xpath("string(span[@lang='uk'])") == "Військові КНДР"
-    assert "new: opened" in page.xpath("string(//li)")
-    for local in page.xpath("//a[starts-with(@href, '/')]/@href"):
-        assert (await gateway.get(local)).status_code == 200, local
-
-
-async def test_what_feeds_say_is_shown_as_text_never_as_markup(
-    gateway: httpx.AsyncClient, sync_redis: SyncRedis
-) -> None:
-    evil = "</a><script>alert(1)</script>\"' &amp;"
-    hostile = article(entry(title=evil, url="javascript:alert(1)", source=evil), language=None)
-    store(sync_redis, story(title=evil, articles=(hostile,)))
-    page = html.fromstring((await gateway.get("/")).text)
-    assert page.xpath("//script") == []
-    assert page.xpath("//a[contains(@href, 'javascript')]") == []
-    assert page.xpath("string(//h2)") == page.xpath("string(//li/span)") == evil
-
-
-async def test_the_page_may_use_its_own_style_and_nothing_else(gateway: httpx.AsyncClient) -> None:
-    answer = await gateway.get("/")
-    (style,) = html.fromstring(answer.text).xpath("//style/text()")
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    assert f"style-src 'self' 'sha256-{digest}';" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
