@@ -68,8 +68,8 @@ A_DIGEST = {
     },
 }
 QUIETER = {
-    "summary": "Quiet at night, and no digest any more",
-    "value": {"quiet": {"start": "22:00", "end": "07:00", "unless": "critical"}, "digest": None},
+    "summary": "Quiet at night",
+    "value": {"quiet": {"start": "22:00", "end": "07:00", "unless": "critical"}},
 }
 MOVED = {"summary": "Another address", "value": {"channel": {"url": "https://newsroom.example/v2/alerts"}}}
 

@@ -1,17 +1,16 @@
 """What people send to have a subscription made, changed and tried."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, SecretStr
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import Field, SecretStr
 
 from shared.models.base import HttpUrl, Model, UtcDatetime
-from shared.models.subscription import REACHABLE, Day, SubscriptionId, TimeOfDay, TimeZone, Wishes
+from shared.models.subscription import REACHABLE, Day, Secret, SubscriptionId, TimeOfDay, TimeZone, Wishes
 from shared.models.topic import Severity, Tier
 
 MAX_ADDRESS = 2000
 MAX_DAYS = 180
-_Address = Annotated[SecretStr, Field(min_length=1, max_length=MAX_ADDRESS)]
+_Address = Annotated[Secret, Field(min_length=1, max_length=MAX_ADDRESS)]
 
 
 class NewWebhook(Model):
@@ -71,14 +70,17 @@ class ChannelPatch(Model):
     url: _Address
 
 
-def _without_default(schema: dict[str, JsonValue]) -> None:
-    schema.pop("default", None)
+def _without_null(schema: dict[str, Any]) -> None:
+    """It may be left out, and not taken out."""
+    described = schema["anyOf"][0]
+    schema.clear()
+    schema.update(described)
 
 
 class SubscriptionPatch(Model):
     """A JSON Merge Patch (RFC 7396): what is named is changed, what is null is as if it had never been given."""
 
-    channel: Annotated[ChannelPatch | SkipJsonSchema[None], Field(json_schema_extra=_without_default)] = None
+    channel: Annotated[ChannelPatch | None, Field(json_schema_extra=_without_null)] = None
     topics: tuple[str, ...] | None = None
     event_types: tuple[str, ...] | None = None
     languages: tuple[str, ...] | None = None
