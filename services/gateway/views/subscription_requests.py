@@ -11,6 +11,13 @@ from shared.models.topic import Severity, Tier
 MAX_ADDRESS = 2000
 MAX_DAYS = 180
 _Address = Annotated[Secret, Field(min_length=1, max_length=MAX_ADDRESS)]
+# Standard Webhooks, "Signature scheme".
+_BASE64 = "[A-Za-z0-9+/]"
+WHSEC = f"^whsec_(({_BASE64}{{4}}){{8,20}}{_BASE64}{{3}}=|({_BASE64}{{4}}){{8,21}}({_BASE64}{{2}}==)?)$"
+WebhookSecret = Annotated[
+    SecretStr,
+    Field(max_length=200, description="`whsec_` and 24 to 64 bytes in base64", json_schema_extra={"pattern": WHSEC}),
+]
 
 
 class NewWebhook(Model):
@@ -97,10 +104,9 @@ class SubscriptionPatch(Model):
 
 
 class NewSecret(Model):
-    secret: Annotated[
-        SecretStr | None,
-        Field(max_length=200, description="`whsec_` and 24 to 64 bytes in base64; without it one is made"),
-    ] = None
+    """Without it one is made, and shown once."""
+
+    secret: WebhookSecret | None = None
 
 
 class StoryToTell(Model):
