@@ -20,6 +20,11 @@ class Ring:
     alert: str
     labels: Mapping[str, str]
 
+    @property
+    def title(self) -> str:
+        """Two alerts of one name are told apart by what they are of."""
+        return f"{self.alert} {self.labels.get('of', '')}".strip()
+
     def is_told_by(self, alerts: Sequence[Alert]) -> bool:
         wanted = {"alertname": self.alert, **self.labels}
         return any(each.fires and wanted.items() <= each.labels.items() for each in alerts)

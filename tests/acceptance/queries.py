@@ -17,11 +17,11 @@ RUNBOOKS = ROOT / "docs/runbooks"
 VARIABLES = {"$__rate_interval": "4s", "$__range": "6h", "$interval": "1h", "$topic": ".*", "$subscription": ".*"}
 _VALUES = re.compile(r"label_values\((.+), (\w+)\)")
 ALERTS, RECORDS = "alerts", "records"
-# Nothing comes of these while all is well.
+# Nothing comes of these, nor of the alerts themselves, while all is well. When this rings, something must.
 RIGHTLY_EMPTY = {
-    "Firing alarms": "no alert fires",
-    "Changes of state": "no endpoint has changed its state",
-    "Disabled endpoints": "no endpoint is disabled",
+    "Firing alarms": "EndpointFailing",  # there is no alert that fires
+    "Changes of state": "EndpointFailing",  # no endpoint has changed its state
+    "Disabled endpoints": "EndpointDisabled",  # no endpoint is disabled
 }
 
 
@@ -29,7 +29,7 @@ RIGHTLY_EMPTY = {
 class Query:
     """`label`: whose values are asked for, by a variable of a board. `found`: what came the last time.
 
-    `provoked`: by which fault it came to return data, if it returned none before.
+    `provoked`: the fault under which it came to return data, where it had returned none.
     """
 
     where: str
@@ -47,9 +47,9 @@ class Query:
             self.found = await self.of.ask(self.expr)
 
     @property
-    def may_be_empty(self) -> str:
-        """Why, on a healthy system."""
-        return "nothing is wrong" if self.where == ALERTS else RIGHTLY_EMPTY.get(self.title, "")
+    def empty_until(self) -> str:
+        """Which alert must ring before anything comes; empty: something always does."""
+        return self.title if self.where == ALERTS else RIGHTLY_EMPTY.get(self.title, "")
 
     @property
     def answered(self) -> bool:
@@ -58,7 +58,7 @@ class Query:
     @property
     def is_as_it_should_be(self) -> bool:
         """On a healthy system."""
-        return not self.found if self.may_be_empty else self.answered
+        return not self.found if self.empty_until else self.answered
 
     def __str__(self) -> str:
         """What came."""
@@ -102,7 +102,7 @@ def of_runbook(alert: str, of: Prometheus) -> Iterator[Query]:
 
 
 def title_of(rule: Rule) -> str:
-    """Two alerts of one name are told apart by what they are of."""
+    """As a `Ring` has it."""
     return f"{rule['alert']} {rule['labels'].get('of', '')}".strip()
 
 

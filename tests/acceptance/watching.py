@@ -118,7 +118,7 @@ class Watch:
         await silent
         for fault in at_last():
             await self.play(fault)
-        never = [each for each in self.queries if each.may_be_empty and not each.provoked]
+        never = [each for each in self.queries if each.empty_until and not each.provoked]
         self.problems += [f"never returned data: {each.where}, {each.title}: {each.expr}" for each in never]
 
     async def play(self, fault: Fault) -> None:
@@ -150,7 +150,7 @@ class Watch:
         for query in rung.shown:
             await query.ask()
         for query in self.queries:
-            if query.may_be_empty and not query.provoked:
+            if query.empty_until == rung.ring.title and not query.provoked:
                 await query.ask()
                 query.provoked = rung.fault if query.answered else ""
 
@@ -189,12 +189,12 @@ async def _begun(system: System, stack: AsyncExitStack) -> Watch:
     by_minutes = shortened(shipped_groups(), MINUTES, lambda rule: not of_days(rule))
     by_days = shortened(shipped_groups(), DAYS, of_days)
     minutes, days = await prometheus("minutes", by_minutes), await prometheus("days", by_days)
-    over_days = [query for query in of_rules(by_days, days) if query.may_be_empty]
+    over_days = [query for query in of_rules(by_days, days) if query.empty_until]
     return Watch(system, minutes, days, [*of_boards(minutes), *of_rules(by_minutes, minutes), *over_days])
 
 
 def _summed_up(watch: Watch) -> int:
-    empty = [each for each in watch.queries if each.may_be_empty]
+    empty = [each for each in watch.queries if each.empty_until]
     print(f"{len(watch.queries)} queries: {len(watch.queries) - len(empty)} return data while all is well;")
     provoked = [each for each in empty if each.provoked]
     print(f"{len(empty)} are rightly empty then, {len(provoked)} of which were provoked to return data")
