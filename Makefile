@@ -12,7 +12,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test check format chaos stack bench eval docs dashboards lock up down clean
+.PHONY: help install run demo test check format chaos stack drill bench eval docs dashboards lock up down clean
 
 help: ## say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ chaos: install ## kill services and Redis, at random and by receivers; feed the 
 
 stack: install ## bring the containers up on the demo, and let each of them die twice; needs Docker
 	@$(BIN)/python -m tests.acceptance.stack --compose "$(COMPOSE)" $(ARGS)
+
+drill: install ## ring every alert of the running system, and ask every query of boards and rules; needs prometheus
+	@$(BIN)/python -m tests.acceptance.watching $(ARGS)
 
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 	@$(BIN)/python -m benchmarks.run $(ARGS)
