@@ -55,7 +55,7 @@ TOPICS = {"news": 100, "bulk": 100_000}  # characters of a title
 
 @dataclass(slots=True)
 class Reader:
-    """`cuts`: the chance that its connection ends with an alert. `topics`: of how many. `seconds`: what one takes it."""
+    """`cuts`: the chance that its connection ends with an alert. `topics`: of how many. `seconds`: that one takes."""
 
     follower: Follower
     draw: random.Random
