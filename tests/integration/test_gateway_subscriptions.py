@@ -281,7 +281,7 @@ async def test_those_of_file_and_store_are_listed_by_id_in_pages(house: House, g
         found += told(answer)["items"]
         assert "hunter2" not in answer.text
         link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("link", ""))
-        path = link[1] if link else ""
+        path = str(answer.url.join(link[1])) if link else ""
     assert [(each["id"], each["managed_by"], each["channel"]["where"], each["state"]) for each in found] == [
         ("a", "file", "alerts.jsonl", "active"),
         ("b", "store", "discord.com", "active"),
