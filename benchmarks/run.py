@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import assigning, classifying, delivering, parsing, polling, queueing, scale, turns
+from benchmarks import assigning, classifying, delivering, listing, parsing, polling, queueing, scale, turns
 from benchmarks.measure import Row, table
 
 
@@ -23,6 +23,7 @@ def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
     many, few, polls = (40, 20, 10) if tiny else (scale.MANY, scale.FEW, scale.POLLS)
     # A tenth of what `benchmarks.assigning` has by itself: to write its stories takes longer than all else together.
     stories = (60, 40, 10) if tiny else (assigning.MANY // 10, assigning.FEW, assigning.ENTRIES)
+    listed = (60, 40, 5, 1) if tiny else (listing.MANY, listing.FEW, 100, 3)
     # Fewer and shorter phases than `benchmarks.delivering` has by itself.
     deliveries, delivery_rounds, seconds = (20, 1, 1.0) if tiny else (500, 3, 5.0)
     spawn = multiprocessing.get_context("spawn")
@@ -35,6 +36,7 @@ def rows(corpus: Path | None, *, tiny: bool) -> list[Row]:
             pool.submit(classifying.measure, texts, rounds),
             pool.submit(assigning.measure, *stories, rounds),
             pool.submit(turns.measure, entries, rounds, 2 if tiny else turns.WORKERS),
+            pool.submit(listing.measure, *listed),
             pool.submit(delivering.measure, deliveries, delivery_rounds, seconds),
         )
         return [row for future in measured for row in future.result()]

@@ -336,13 +336,18 @@ def endpoints() -> str:
     return "endpoints"
 
 
-@_key("string", "for ever", writer="notifier", readers="notifier, cli")
+@_key("string", "for ever", writer="notifier, cli, gateway", readers="notifier, gateway, cli")
 def signing(subscription_id: str) -> str:
     """The secret that signs, and those before it that sign for a day on, JSON."""
     return f"endpoint:{subscription_id}:signing"
 
 
-@_key("string", "for ever", writer="notifier, fenced by its lease", readers="notifier, gateway, cli")
+@_key(
+    "string",
+    "for ever",
+    writer="notifier, fenced by its lease; cli and gateway, which end that",
+    readers="notifier, gateway, cli",
+)
 def endpoint(subscription_id: str) -> str:
     """What delivering has learnt about the receiving end, JSON."""
     return f"endpoint:{subscription_id}:state"

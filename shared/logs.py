@@ -46,14 +46,14 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
     """Set up structlog and the standard library's logging for this process; everything goes to standard error.
 
     Args:
-        service: bound to every line.
+        service: named in every line, whichever thread writes it.
         level: debug, info, warning or error.
         style: `auto` is `console` on a terminal and `json` elsewhere.
     """
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
     numeric = logging.getLevelNamesMapping()[level.upper()]
     before: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _naming(service),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -70,7 +70,13 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, *last], foreign_pre_chain=before))
     # The libraries' chatter is not ours: only their warnings are worth a line.
     logging.basicConfig(handlers=[handler], level=max(numeric, logging.WARNING), force=True)
-    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _naming(service: str) -> structlog.typing.Processor:
+    def named(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**event, "service": service}
+
+    return named
 
 
 def console_renderer() -> structlog.dev.ConsoleRenderer:

@@ -17,7 +17,7 @@ from deploy.grafana.panels import (
     numbers,
     states,
 )
-from deploy.grafana.promql import count, level, quantile, share
+from deploy.grafana.promql import count, level, per_second, quantile, share
 from deploy.grafana.slo import LATENCY, SECONDS
 from shared.models.endpoint import EndpointStatus
 
@@ -35,6 +35,7 @@ def delivery() -> Dashboard:
             "Outcomes": list(_outcomes()),
             "Endpoints": list(_endpoints()),
             "What was not told": list(_untold()),
+            "The gateway: who reads and follows": list(_gateway()),
         },
         choice("subscription", "tocsin_endpoint_state", "Whose deliveries are shown"),
     )
@@ -220,4 +221,46 @@ def _untold() -> Iterator[Panel]:
         Style("none"),
         Query(level("tocsin_streams_pending", "group"), "alerts for {{group}}"),
         Query(level("tocsin_dead_letters"), "dead letters"),
+    )
+
+
+def _gateway() -> Iterator[Panel]:
+    yield lines(
+        Words(
+            "Requests by area",
+            "Requests that the gateway answered per second, by what they asked for. `board`: pages for people; `hubs`: "
+            "callbacks of WebSub.",
+            "A rise by one area: a client that polls too fast, or a board that is open everywhere; follow the stream "
+            "instead.",
+        ),
+        Style("cps"),
+        Query(per_second("tocsin_gateway_requests_total", "area"), "{{area}}"),
+    )
+    yield lines(
+        Words(
+            "Requests by status",
+            "The same by the class of their status.",
+            "`5xx`: Redis is away, or an error of ours; the gateway's log says which. `4xx`: a client of yours asks "
+            "wrongly, or with a token that is none.",
+        ),
+        Style("cps", colors={"5xx": BAD, "4xx": WARNING}),
+        Query(per_second("tocsin_gateway_requests_total", "status"), "{{status}}"),
+    )
+    yield lines(
+        Words(
+            "Duration of requests, p95",
+            "Within which time the gateway began 95 % of its answers, by what was asked for.",
+            "All areas: Redis or the machine is slow. Stories alone: many ask with filters that hardly anything meets.",
+        ),
+        Style("s", ((1, WARNING),), width=4),
+        Query(quantile(0.95, "tocsin_gateway_request_duration_seconds", "area"), "{{area}}"),
+    )
+    yield lines(
+        Words(
+            "Followers",
+            "Connections that follow alerts as they ring.",
+            "A saw: they are cut off, by a proxy or because they are too slow; the log counts `gateway.stream_cut`.",
+        ),
+        Style("none", width=4),
+        Query("sum(tocsin_gateway_streams)", "followers"),
     )

@@ -181,7 +181,8 @@ class Live:
         if after is None:
             return Opened(self._position)
         # Only alerts are named, and they go from the stream only when it is trimmed: one older than all is lost.
-        oldest = await self._alerts.oldest_id()
+        async with self._turns:
+            oldest = await self._alerts.oldest_id()
         lost = oldest is not None and order(BEFORE_THE_FIRST) < order(after) < order(oldest)
         return Opened(self._position, lost=True) if lost else Opened(after)
 

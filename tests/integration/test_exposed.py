@@ -34,6 +34,7 @@ CABLES = "undersea-cables"
 TITLE = "Two undersea cables cut in the Gulf of Finland"
 PARAGRAPH = "The operator said on Monday that two undersea cables had been cut in the Gulf of Finland overnight. "
 RESTING = {
+    "tocsin_gateway_streams": "nobody follows alerts as they ring",
     "tocsin_queue_depth": "batches are taken up at once",
     "tocsin_queue_oldest_job_age_seconds": "batches are taken up at once",
     "tocsin_streams_pending": "alerts are fanned out at once",

@@ -34,6 +34,8 @@ from tests.factories import NOON, after, alert, article, entry, feed, feed_state
 from tests.gateways import PROBLEM, SETTINGS, gateway_on, items
 from tests.stores import enqueue, run
 
+SUBSCRIPTION_ROUTES = "deliveries test rotate redeliver recover enable disable dry-run"
+
 
 @pytest.fixture
 async def gateway(redis_url: str, redis: Redis) -> AsyncIterator[httpx.AsyncClient]:
@@ -189,7 +191,15 @@ async def test_a_story_that_cannot_be_read_is_a_problem_too_and_tells_nothing_of
 
 async def test_without_redis_it_lives_and_answers_503_in_words(tmp_path: Path) -> None:
     async with gateway_on(f"unix://{tmp_path}/gone.sock") as gateway:
-        for path in ("/", "/v1/feeds", "/v1/stories/x", "/v1/alerts", "/v1/dead-letters", "/v1/status"):
+        for path in (
+            "/",
+            "/v1/feeds",
+            "/v1/stories/x",
+            "/v1/alerts",
+            "/v1/dead-letters",
+            "/v1/status",
+            "/v1/subscriptions",
+        ):
             answer = await gateway.get(path)
             assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM), path
             assert answer.json()["detail"] == "Redis does not answer"
@@ -210,11 +220,18 @@ async def test_the_description_names_every_route_and_its_problems(gateway: httpx
         "/v1/stories/{story_id}/timeline",
         "/v1/alerts",
         "/v1/alerts/stream",
+        "/v1/alerts.atom",
+        "/v1/alerts.rss",
+        "/v1/alerts.json",
         "/v1/dead-letters",
         "/v1/status",
         "/v1/tokens",
         "/v1/tokens/{token_id}",
         "/v1/audit",
+        "/v1/subscriptions",
+        "/v1/subscriptions/dry-run",
+        "/v1/subscriptions/{subscription_id}",
+        *(f"/v1/subscriptions/{{subscription_id}}/{what}" for what in SUBSCRIPTION_ROUTES.split()),
     }
     answers = described["paths"]["/v1/stories/{story_id}"]["get"]["responses"]
     assert set(answers) == {"200", "401", "403", "404", "422", "503"}

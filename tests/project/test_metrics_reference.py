@@ -30,6 +30,7 @@ UNITLESS = {
     "tocsin_endpoint_waiting",
     "tocsin_config_last_reload_successful",
     "tocsin_redis_keys",
+    "tocsin_gateway_streams",
 }
 
 

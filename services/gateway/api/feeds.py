@@ -77,7 +77,7 @@ def _reading(area: FeedArea) -> APIRouter:
 
 
 def _changing(area: FeedArea) -> APIRouter:
-    router = APIRouter(responses={code: RESPONSES[code] for code in (404, 409, 412)})
+    router = APIRouter(responses={code: RESPONSES[code] for code in (400, 404, 409, 412)})
 
     @router.post("/feeds", summary="Add a feed", status_code=201)
     async def add(new: NewFeed, response: Response) -> FeedView:

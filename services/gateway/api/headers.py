@@ -13,7 +13,8 @@ _NEEDLESS = ("accelerometer", "camera", "display-capture", "geolocation", "gyros
 
 
 class WithHeaders:
-    """Puts `headers` on every answer of `app`, whatever made it; what an answer says itself about caches stays."""
+    """Puts `headers` on every answer of `app`, whatever made it, but for those that it has; and what says nothing of
+    caches is kept by none."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self.app = app
@@ -22,9 +23,9 @@ class WithHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                headers.setdefault("Cache-Control", SHOWN_ONCE["Cache-Control"])
+                given = MutableHeaders(scope=message)
+                for name, value in (*self._headers.items(), *SHOWN_ONCE.items()):
+                    given.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.gateway.api.alerts import alert_routes
 from services.gateway.api.audit import audit_routes
 from services.gateway.api.feeds import feed_routes
+from services.gateway.api.outlets import outlet_routes
 from services.gateway.api.problems import RESPONSES
 from services.gateway.api.stories import story_routes
 from services.gateway.api.subscriptions import subscription_routes
@@ -24,6 +25,7 @@ def api(gateway: Gateway) -> APIRouter:
     router.include_router(topic_routes(gateway.topics))
     router.include_router(story_routes(gateway.stories))
     router.include_router(alert_routes(gateway.alerts, gateway.live))
+    router.include_router(outlet_routes(gateway.alerts))
     router.include_router(subscription_routes(gateway.subscriptions))
     router.include_router(system_routes(gateway.system))
     router.include_router(token_routes(gateway.access))

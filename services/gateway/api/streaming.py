@@ -1,5 +1,6 @@
 """Server-sent events (WHATWG HTML, section 9.2), over sse-starlette."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -58,6 +59,8 @@ async def _events(live: Live, wants: Wants, after: str | None) -> AsyncGenerator
         async with aclosing(live.follow(wants, after)) as following:
             async for each in following:
                 yield _event(each)
+                # To a socket that takes all, nothing else would wait; nor would it be noticed that it is gone.
+                await asyncio.sleep(0)
     except StoreUnavailable as error:
         log.warning("redis.unavailable", error=str(error)[:200])
 

@@ -44,6 +44,7 @@ _PLACE = re.compile(r"\d{1,20}-\d{1,20}")
 
 READS = needs(Scope.READ)
 CHANGES = needs(Scope.SUBSCRIPTIONS)
+MALFORMED: Responses = {400: RESPONSES[400]}
 NOT_THERE: Responses = {404: RESPONSES[404]}
 NOT_DONE: Responses = {code: RESPONSES[code] for code in (404, 409)}
 NOT_MATCHED: Responses = {code: RESPONSES[code] for code in (404, 409, 412)}
@@ -68,8 +69,8 @@ A_DIGEST = {
     },
 }
 QUIETER = {
-    "summary": "Quiet at night, and no digest any more",
-    "value": {"quiet": {"start": "22:00", "end": "07:00", "unless": "critical"}, "digest": None},
+    "summary": "Quiet at night",
+    "value": {"quiet": {"start": "22:00", "end": "07:00", "unless": "critical"}},
 }
 MOVED = {"summary": "Another address", "value": {"channel": {"url": "https://newsroom.example/v2/alerts"}}}
 
@@ -116,11 +117,11 @@ def _reading(area: SubscriptionArea) -> APIRouter:
         found, more = await area.deliveries(subscription_id, limit, _place(cursor), failed=failed)
         return paged(request, response, found, next_cursor(found[-1].id) if more else None)
 
-    @router.post("/dry-run", summary="What would a draft have been told?")
+    @router.post("/dry-run", summary="What would a draft have been told?", responses=MALFORMED)
     async def rehearse_draft(asked: DraftDays) -> RehearsalView:
         return await area.rehearse_draft(asked.subscription, asked.days)
 
-    @router.post("/{subscription_id}/dry-run", summary="What would it have been told?", responses=NOT_THERE)
+    @router.post("/{subscription_id}/dry-run", summary="What would it have been told?", responses=MALFORMED | NOT_THERE)
     async def rehearse(subscription_id: str, asked: Days) -> RehearsalView:
         return await area.rehearse(subscription_id, asked.days)
 
@@ -135,14 +136,14 @@ def _changing(area: SubscriptionArea) -> APIRouter:
         status_code=201,
         summary="Make one; a webhook's secret is shown this once",
         description="It is pending, and told nothing, until a `webhook.test` is answered with 2xx.",
-        responses={409: RESPONSES[409]},
+        responses=MALFORMED | {409: RESPONSES[409]},
     )
     async def create(new: New, response: Response) -> WithSecret:
         made = await area.create(new)
         response.headers.update(ONCE | {"Location": f"/v1/subscriptions/{made.id}"})
         return made
 
-    @router.patch("/{subscription_id}", summary="Change it", responses=NOT_MATCHED)
+    @router.patch("/{subscription_id}", summary="Change it", responses=MALFORMED | NOT_MATCHED)
     async def change(subscription_id: str, patch: Patch, request: Request) -> SubscriptionInFull:
         return await area.change(subscription_id, patch, lambda view: check_match(request, view))
 
@@ -158,7 +159,7 @@ def _changing(area: SubscriptionArea) -> APIRouter:
     @router.post(
         "/{subscription_id}/rotate",
         summary="Give a webhook a new secret, shown this once; the old one signs beside it for a day",
-        responses=NOT_MATCHED,
+        responses=MALFORMED | NOT_MATCHED,
     )
     async def rotate(
         subscription_id: str, request: Request, response: Response, new: NewSecret | None = None
@@ -187,7 +188,7 @@ def _asking(area: SubscriptionArea) -> APIRouter:
         "/{subscription_id}/redeliver",
         summary="Have it told a story once more, under a new message id",
         response_model=AttemptView,
-        responses=LATER,
+        responses=MALFORMED | LATER,
     )
     async def redeliver(subscription_id: str, story: StoryToTell) -> Response:
         return _done_or_asked(await area.redeliver(subscription_id, story.story_id))
@@ -196,7 +197,7 @@ def _asking(area: SubscriptionArea) -> APIRouter:
         "/{subscription_id}/recover",
         summary="Have it told after all what it has missed",
         response_model=RecoveryView,
-        responses={202: {"model": RecoveryView, "description": "Asked for, and not begun yet"}},
+        responses=MALFORMED | {202: {"model": RecoveryView, "description": "Asked for, and not begun yet"}},
     )
     async def recover(subscription_id: str, since: Since) -> Response:
         found = await area.recover(subscription_id, since.since)

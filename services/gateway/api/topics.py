@@ -48,7 +48,7 @@ def _reading(area: TopicArea) -> APIRouter:
 
 
 def _asking(area: TopicArea) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(responses={400: RESPONSES[400]})
 
     @router.post("/topics/test", summary="Have a text judged")
     async def test(probe: Probe) -> Examined:

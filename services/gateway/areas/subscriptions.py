@@ -120,6 +120,7 @@ class SubscriptionArea:
         return await self._answer("redeliver", subscription_id, answer)
 
     async def recover(self, subscription_id: str, since: datetime) -> RecoveryView:
+        await meant(self.settings, self.stores, subscription_id)
         if since > datetime.now(UTC):
             raise Invalid("since: is still to come; allowed: a time that is past")
         found, silence = await ordering.recover(self.settings, self.stores, subscription_id, since)

@@ -1,17 +1,23 @@
 """What people send to have a subscription made, changed and tried."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, SecretStr
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import Field, SecretStr
 
 from shared.models.base import HttpUrl, Model, UtcDatetime
-from shared.models.subscription import REACHABLE, Day, SubscriptionId, TimeOfDay, TimeZone, Wishes
+from shared.models.subscription import REACHABLE, Day, Secret, SubscriptionId, TimeOfDay, TimeZone, Wishes
 from shared.models.topic import Severity, Tier
 
 MAX_ADDRESS = 2000
 MAX_DAYS = 180
-_Address = Annotated[SecretStr, Field(min_length=1, max_length=MAX_ADDRESS)]
+_Address = Annotated[Secret, Field(min_length=1, max_length=MAX_ADDRESS)]
+# Standard Webhooks, "Signature scheme".
+_BASE64 = "[A-Za-z0-9+/]"
+WHSEC = f"^whsec_(({_BASE64}{{4}}){{8,20}}{_BASE64}{{3}}=|({_BASE64}{{4}}){{8,21}}({_BASE64}{{2}}==)?)$"
+WebhookSecret = Annotated[
+    SecretStr,
+    Field(max_length=200, description="`whsec_` and 24 to 64 bytes in base64", json_schema_extra={"pattern": WHSEC}),
+]
 
 
 class NewWebhook(Model):
@@ -71,14 +77,17 @@ class ChannelPatch(Model):
     url: _Address
 
 
-def _without_default(schema: dict[str, JsonValue]) -> None:
-    schema.pop("default", None)
+def _without_null(schema: dict[str, Any]) -> None:
+    """It may be left out, and not taken out."""
+    described = schema["anyOf"][0]
+    schema.clear()
+    schema.update(described)
 
 
 class SubscriptionPatch(Model):
     """A JSON Merge Patch (RFC 7396): what is named is changed, what is null is as if it had never been given."""
 
-    channel: Annotated[ChannelPatch | SkipJsonSchema[None], Field(json_schema_extra=_without_default)] = None
+    channel: Annotated[ChannelPatch | None, Field(json_schema_extra=_without_null)] = None
     topics: tuple[str, ...] | None = None
     event_types: tuple[str, ...] | None = None
     languages: tuple[str, ...] | None = None
@@ -95,10 +104,9 @@ class SubscriptionPatch(Model):
 
 
 class NewSecret(Model):
-    secret: Annotated[
-        SecretStr | None,
-        Field(max_length=200, description="`whsec_` and 24 to 64 bytes in base64; without it one is made"),
-    ] = None
+    """Without it one is made, and shown once."""
+
+    secret: WebhookSecret | None = None
 
 
 class StoryToTell(Model):
