@@ -12,7 +12,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test check format chaos stack drill bench eval docs dashboards lock up down clean
+.PHONY: help install run demo test check format chaos stack drill bench eval docs dashboards screenshots lock up down clean
 
 help: ## say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ docs: install ## write the generated reference pages anew
 
 dashboards: install ## write Grafana's boards anew from their code
 	@$(BIN)/python -m deploy.grafana.build
+
+screenshots: install ## take pictures of the board from the running demo; needs Chromium, and fonts for every script
+	@$(BIN)/python -m tests.browser.screenshots docs/images
 
 UV_COMPILE = uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock"

@@ -156,7 +156,7 @@ def feed_polls(feed_id: str) -> str:
     "string",
     "TOCSIN_ENTRY_RETENTION_SECONDS",
     writer="poller, in the commit of a poll or a page",
-    readers="classifier, cli",
+    readers="classifier, gateway, cli",
 )
 def entry(entry_id: str) -> str:
     """An entry as read, JSON."""
