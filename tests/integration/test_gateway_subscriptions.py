@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,10 @@ async def is_now(gateway: httpx.AsyncClient, state: str, name: str = "desk") -> 
 
 def bodies(receiver: Receiver) -> list[Body]:
     return [json.loads(request.body) for request in receiver.requests]
+
+
+def has(receiver: Receiver, requests: int) -> bool:
+    return len(receiver.requests) == requests
 
 
 def kinds(receiver: Receiver) -> list[str]:
@@ -326,9 +331,8 @@ async def test_every_attempt_is_shown_newest_first_in_pages_also_of_one_that_is_
         await active(gateway, to(receiver.url))
         for number in range(3):
             house.tell(fresh(str(number), title=f"story {number}"))
+            await until(partial(has, receiver, 3 + number))
             await until(house.is_idle)
-        await until(lambda: len(receiver.requests) == 5)
-        await until(house.is_idle)
         told(await gateway.get(f"{PATH}/desk/deliveries"))
         assert (await gateway.delete(f"{PATH}/desk")).status_code == 204
     pages, path = list[object](), f"{PATH}/desk/deliveries?limit=2"
