@@ -12,7 +12,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test check format chaos bench eval docs dashboards lock up down clean
+.PHONY: help install run demo test check format chaos stack drill bench eval docs dashboards screenshots lock up down clean
 
 help: ## say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ chaos: install ## kill services and Redis, at random and by receivers; feed the 
 	@$(BIN)/python -m tests.acceptance.killing
 	@$(BIN)/python -m tests.acceptance.rotating
 
+stack: install ## bring the containers up on the demo, and let each of them die twice; needs Docker
+	@$(BIN)/python -m tests.acceptance.stack --compose "$(COMPOSE)" $(ARGS)
+
+drill: install ## ring every alert of the running system, and ask every query of boards and rules; needs prometheus
+	@$(BIN)/python -m tests.acceptance.watching $(ARGS)
+
 bench: $(VENV)/.bench ## measure beside peers, each a ratio in one run
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
@@ -67,6 +73,9 @@ docs: install ## write the generated reference pages anew
 dashboards: install ## write Grafana's boards anew from their code
 	@$(BIN)/python -m deploy.grafana.build
 
+screenshots: install ## take pictures of the board from the running demo; needs Chromium, and fonts for every script
+	@$(BIN)/python -m tests.browser.screenshots docs/images
+
 UV_COMPILE = uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
@@ -76,14 +85,19 @@ lock: ## pin every dependency with its hashes; needs uv; ARGS=--upgrade for newe
 	$(UV_COMPILE) $(ARGS) --extra build --extra dev --output-file requirements/dev.txt
 	$(UV_COMPILE) $(ARGS) --extra build --extra dev --extra bench --output-file requirements/bench.txt
 
-# `docker compose` is version 2, `docker-compose` version 1.
-COMPOSE = compose() { \
-	if docker compose version > /dev/null 2>&1; then docker compose "$$@"; \
-	elif command -v docker-compose > /dev/null; then docker-compose "$$@"; \
-	else echo "neither \`docker compose\` nor \`docker-compose\` is installed" >&2; return 1; fi; }; compose
+# `docker compose` is version 2, `docker-compose` version 1, which cannot wait until all is well.
+COMPOSE ?= $(or $(shell docker compose version > /dev/null 2>&1 && echo docker compose), \
+	$(shell command -v docker-compose 2> /dev/null), \
+	$(error neither `docker compose` nor `docker-compose` is installed))
+
+ADDRESS = ! address=$$($(COMPOSE) port $(2) $(3) 2> /dev/null) || printf '  %-12s http://%s\n' $(1) "$$address"
 
 up: ## bring the containers up, with Prometheus and Grafana
-	@$(COMPOSE) up --build -d $(ARGS)
+	@$(COMPOSE) up --build -d $$($(COMPOSE) up --help | grep -o -m 1 -- '--wait ') $(ARGS)
+	@echo
+	@$(call ADDRESS,Stories,gateway,8080)
+	@$(call ADDRESS,Prometheus,prometheus,9090)
+	@$(call ADDRESS,Grafana,grafana,3000)
 
 down: ## take the containers down; what they stored stays
 	@$(COMPOSE) down $(ARGS)

@@ -25,6 +25,7 @@ from services.gateway.wiring import opened
 from shared import keys
 from shared.models.change import Background
 from shared.models.story import Story
+from shared.settings import Settings
 from shared.store.connection import connect_sync
 from shared.store.stories import _unchanged
 
@@ -72,7 +73,7 @@ def _put(url: str, stories: Sequence[Story]) -> None:
 @asynccontextmanager
 async def _client(url: str) -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        opened(url) as gateway,
+        opened(Settings(), url) as gateway,
         httpx.AsyncClient(transport=httpx.ASGITransport(create_app(gateway)), base_url="http://gateway") as client,
     ):
         yield client

@@ -2,11 +2,15 @@
 
     TocsinError
     ├── ConfigError          a file the user wrote is wrong; says file, line, field, what is allowed
+    │   ├── Invalid          a value that somebody sent is wrong; says field, what is allowed
+    │   └── ReadOnly         what stands in a file is changed there and nowhere else; says where
     ├── RedisUnavailable     no Redis can be had; says the ways out
     ├── AlreadyRunning       another Tocsin owns this data directory
     ├── LeaseLost            the lease on a due member is gone: somebody else owns it now
     ├── CommitFailed         Redis refused a command of a commit; the lease runs out and the member comes up again
-    ├── Refused              what a person asked of a story cannot be done; says why
+    ├── Unknown              what a person named is not there; says what is
+    ├── Refused              what a person asked for cannot be done as things stand; says why
+    ├── Unanswered           who was to answer is not there, is busy or took too long; may be asked again
     └── FetchError           an HTTP exchange ended without a usable answer
         ├── AddressDenied    the guard refused the address
         ├── BadUrl           not a URL that we fetch
@@ -44,6 +48,14 @@ class ConfigError(TocsinError):
         self.problems = problems
 
 
+class Invalid(ConfigError):
+    """`problems` holds one line each: `field: what is wrong; what is allowed`. None of them shows a secret."""
+
+
+class ReadOnly(ConfigError):
+    pass
+
+
 class RedisUnavailable(TocsinError):
     exit_code = 3
 
@@ -64,7 +76,15 @@ class CommitFailed(TocsinError):
     """
 
 
+class Unknown(TocsinError):
+    pass
+
+
 class Refused(TocsinError):
+    pass
+
+
+class Unanswered(TocsinError):
     pass
 
 

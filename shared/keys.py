@@ -99,6 +99,24 @@ def feeds() -> str:
     return "feeds"
 
 
+@_key("set", "for ever", writer="store.feeds (poller, on start and reload)", readers="gateway")
+def feeds_written() -> str:
+    """The configured feeds that stand in the file."""
+    return "feeds:written"
+
+
+@_key("hash", "a field: until removed", writer="gateway, cli", readers="poller, gateway, cli")
+def feeds_added() -> str:
+    """Feed id → a feed that was added through the API, JSON; those of feeds.yaml stand there alone."""
+    return "feeds:added"
+
+
+@_key("string", "for ever", writer="gateway, cli", readers="poller")
+def feeds_version() -> str:
+    """How often they were changed: what pollers look at."""
+    return "feeds:version"
+
+
 @_key("string", "for ever", writer="poller, in the commit of a poll", readers="poller, gateway, cli")
 def feed_state(feed_id: str) -> str:
     """What polling learnt about the feed, JSON."""
@@ -138,7 +156,7 @@ def feed_polls(feed_id: str) -> str:
     "string",
     "TOCSIN_ENTRY_RETENTION_SECONDS",
     writer="poller, in the commit of a poll or a page",
-    readers="classifier, cli",
+    readers="classifier, gateway, cli",
 )
 def entry(entry_id: str) -> str:
     """An entry as read, JSON."""
@@ -179,6 +197,33 @@ def queue_recovery_lock() -> str:
 def queue_intermediate_seen() -> str:
     """Job id → when it was first met between queue and worker."""
     return "queue:intermediate-seen"
+
+
+# Topics, and what running classifiers are asked.
+
+
+@_key("hash", "for ever", writer="classifier, on start and reload", readers="gateway")
+def topics() -> str:
+    """Topic → what classifiers judge by, without its forms, JSON."""
+    return "topics"
+
+
+@_key("string", "10 min after the last change", writer="classifier", readers="gateway")
+def examination(examination_id: str) -> str:
+    """What a text came to, JSON."""
+    return f"examination:{examination_id}"
+
+
+@_key("string", "10 min after the last change", writer="classifier, gateway", readers="classifier, gateway")
+def backtest(examination_id: str) -> str:
+    """How far a backtest has come, and what it has found, JSON."""
+    return f"backtest:{examination_id}"
+
+
+@_key("set", "10 min after the last change", writer="classifier", readers="classifier")
+def backtest_entries(examination_id: str) -> str:
+    """The entries that it has still to read."""
+    return f"backtest:{examination_id}:entries"
 
 
 # Stories and alerts.
@@ -291,13 +336,18 @@ def endpoints() -> str:
     return "endpoints"
 
 
-@_key("string", "for ever", writer="notifier", readers="notifier, cli")
+@_key("string", "for ever", writer="notifier, cli, gateway", readers="notifier, gateway, cli")
 def signing(subscription_id: str) -> str:
     """The secret that signs, and those before it that sign for a day on, JSON."""
     return f"endpoint:{subscription_id}:signing"
 
 
-@_key("string", "for ever", writer="notifier, fenced by its lease", readers="notifier, gateway, cli")
+@_key(
+    "string",
+    "for ever",
+    writer="notifier, fenced by its lease; cli and gateway, which end that",
+    readers="notifier, gateway, cli",
+)
 def endpoint(subscription_id: str) -> str:
     """What delivering has learnt about the receiving end, JSON."""
     return f"endpoint:{subscription_id}:state"
@@ -394,6 +444,27 @@ def websub_grant(callback_id: str) -> str:
 def websub_pushes(feed_id: str) -> str:
     """Pushes that wait to be read, 8 at most: `body`, `content_type`, `url`."""
     return f"websub:{feed_id}:pushes"
+
+
+# Access to the gateway.
+
+
+@_key("hash", "a field: until revoked", writer="cli, gateway", readers="gateway, cli")
+def tokens() -> str:
+    """Token id → whose it is, what it may do and the hash of its secret, JSON."""
+    return "tokens"
+
+
+@_key("stream", "the newest 10,000 of callers, 1,000 of strangers", writer="gateway", readers="gateway")
+def audit(of: str) -> str:
+    """Changes that were asked for, and what came of them, by `callers` or `strangers`; the field `audited` is JSON."""
+    return f"audit:{of}"
+
+
+@_key("string", "24 h; while it is worked on: 1 min", writer="gateway", readers="gateway")
+def idempotency(request: str) -> str:
+    """What was answered to a POST with an Idempotency-Key, JSON; `request` is a hash of its caller and key."""
+    return f"idempotency:{request}"
 
 
 # Watching the system itself.

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 LogFormat = Literal["auto", "console", "json"]
 
 _SECRET_NAMES = re.compile(r"secret|password|token_value|authorization|signature|api_?key|cookie", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|(?<=://)[^/\s?#]+(?=@)")
+_SECRET_TEXT = re.compile(r"whsec_[A-Za-z0-9+/=_-]+|toc_[a-z0-9]+_[A-Za-z0-9_-]+|(?<=://)[^/\s?#]+(?=@)")
 _HIDDEN = "[hidden]"
 
 
@@ -33,22 +33,27 @@ def _masked(name: object, value: object) -> object:
 
 
 def hide_secret_text(_logger: object, _method: str, line: str) -> str:
-    """The last of all processors: webhook keys and whatever stands before the host of an address are masked."""
-    return _SECRET_TEXT.sub(_HIDDEN, line)
+    """The last of all processors."""
+    return without_secrets(line)
+
+
+def without_secrets(text: str) -> str:
+    """Webhook keys, tokens and whatever stands before the host of an address are masked."""
+    return _SECRET_TEXT.sub(_HIDDEN, text)
 
 
 def configure_logs(service: str, *, level: str = "info", style: LogFormat = "auto") -> None:
     """Set up structlog and the standard library's logging for this process; everything goes to standard error.
 
     Args:
-        service: bound to every line.
+        service: named in every line, whichever thread writes it.
         level: debug, info, warning or error.
         style: `auto` is `console` on a terminal and `json` elsewhere.
     """
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
     numeric = logging.getLevelNamesMapping()[level.upper()]
     before: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _naming(service),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -65,7 +70,13 @@ def configure_logs(service: str, *, level: str = "info", style: LogFormat = "aut
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_drop_meta, *last], foreign_pre_chain=before))
     # The libraries' chatter is not ours: only their warnings are worth a line.
     logging.basicConfig(handlers=[handler], level=max(numeric, logging.WARNING), force=True)
-    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _naming(service: str) -> structlog.typing.Processor:
+    def named(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**event, "service": service}
+
+    return named
 
 
 def console_renderer() -> structlog.dev.ConsoleRenderer:

@@ -30,6 +30,13 @@ def _networks(value: object) -> object:
     return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
 
+def _origins(value: object) -> object:
+    """Comma-separated text as origins; anything else is left to pydantic."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+
 def _checks(value: object) -> object:
     """Comma-separated seconds, or `never`; anything else is left to pydantic."""
     if not isinstance(value, str):
@@ -64,6 +71,8 @@ Checks = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks), WithJsonSchema({"type": "string"})]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s?#@*]+$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(_origins), WithJsonSchema({"type": "string"})]
 Seconds = Annotated[float, Field(gt=0)]
 WholeSeconds = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -99,6 +108,19 @@ class Settings(BaseSettings):
     )
     gateway_host: Host = Field("127.0.0.1", description="the address on which the gateway listens")
     gateway_port: Port = Field(8080, description="the port on which the gateway listens, 0 for any free one")
+    gateway_open: bool = Field(
+        False,
+        description="whether the gateway listens beyond this machine while there is no token, because something else "
+        "guards its port",
+    )
+    gateway_cors_origins: Origins = Field(
+        (),
+        description="pages elsewhere that may call the API from a browser, comma-separated, e.g. https://desk.example",
+    )
+    gateway_rate_per_minute: Count = Field(
+        600, description="requests a minute of one token, or of one address where no token is asked for"
+    )
+    gateway_writes_per_minute: Count = Field(60, description="how many of them may ask for a change")
     gateway_streams: Count = Field(1000, description="who may follow alerts as they ring at once, at one gateway")
 
     public_url: PublicUrl | None = Field(

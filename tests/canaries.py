@@ -111,7 +111,7 @@ class Mine:
         return await StoryReader(self.redis, with_canary=True).newest(10_000, topic=canary.NAME)
 
     async def attempts(self) -> list[Attempt]:
-        return await EndpointStore(self.redis).attempts(canary.NAME, 10_000)
+        return [each.attempt for each in await EndpointStore(self.redis).log(canary.NAME, 10_000)]
 
     async def arrived(self, times: int) -> None:
         """Wait for so many arrivals from now on, each of a later slot."""

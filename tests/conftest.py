@@ -49,7 +49,6 @@ def logs_as_before() -> Iterator[None]:
     yield
     root.handlers[:], root.level = handlers, level
     logs_of_tests()
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture

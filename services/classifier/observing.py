@@ -45,7 +45,8 @@ class Observer:
         yield from self._system()
 
     def _queue(self) -> Iterator[metrics.Family]:
-        yield metrics.QUEUE_DEPTH.read({QueueName.CLASSIFY: self.queue.depth()})
+        examine = self.queue.examinations.depth()
+        yield metrics.QUEUE_DEPTH.read({QueueName.CLASSIFY: self.queue.depth(), QueueName.EXAMINE: examine})
         yield metrics.QUEUE_OLDEST_SECONDS.read({QueueName.CLASSIFY: self.queue.oldest_age()})
         yield metrics.WORKERS.read(self.queue.workers())
         yield metrics.DEAD_LETTERS.read(self.queue.buried())

@@ -1,7 +1,7 @@
 """The topics directory, followed while the classifier runs."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from services.classifier.cache import PackCache
 from services.classifier.match import Matcher
 from services.classifier.packs import load_matcher
 from shared import metrics
-from shared.config.topics import pack_files
+from shared.config.topics import pack_files, topic_directories
 from shared.config.watch import Watch
 from shared.errors import ConfigError
 from shared.logs import get_logger
@@ -71,8 +71,12 @@ class TopicsDir:
         """What is wrong with them, in a few words."""
         return "topics: refused, and those before are in force" if self.refused else None
 
-    def _files(self) -> Iterator[Path]:
-        return (path for home in self.directory.glob("*/") for path in pack_files(home))
+    def _files(self) -> list[Path]:
+        """None if one cannot be looked into: what is wrong is told when they are read."""
+        try:
+            return [path for home in topic_directories(self.directory) for path in pack_files(home)]
+        except ConfigError:
+            return []
 
     def _run(self) -> None:
         while not self._stop.wait(self.look_every_seconds):

@@ -20,6 +20,7 @@ MODULES = {
     "stories": "services.cli.commands.stories",
     "subscriptions": "services.cli.commands.subscriptions",
     "dead-letters": "services.cli.commands.dead_letters",
+    "tokens": "services.cli.commands.tokens",
 }
 
 EXIT_CODES = {

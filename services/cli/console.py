@@ -146,13 +146,19 @@ def _told(service: str, event: dict[str, object], known_failing: bool, failing: 
             return Text(f"{_clock()}  {mark} {decision:<11} {event.get('source')}: {event.get('title')}", style="cyan")
         case str(name) if name in EVENTS:
             return delivery_line(event, _clock())
-        case "feeds.configured":
-            return Text(f"{_clock()}  {event.get('feeds')} feeds configured, {event.get('added')} of them new")
+        case "feeds.configured" | "gateway.listening":
+            return Text(f"{_clock()}  {_ready(event)}")
     if event.get("level") not in ("warning", "error", "critical"):
         return None
     rest = {k: v for k, v in event.items() if k not in ("event", "level", "timestamp", "service", "exception")}
     details = " ".join(f"{k}={v}" for k, v in rest.items())
     return Text(f"{_clock()}  {service}: {event.get('event')} {details}", style="yellow")
+
+
+def _ready(event: dict[str, object]) -> str:
+    if event.get("event") == "gateway.listening":
+        return f"the board is on http://{event.get('host')}:{event.get('port')}/"
+    return f"{event.get('feeds')} feeds configured, {event.get('added')} of them new"
 
 
 def _poll_line(event: dict[str, object], known_failing: bool, failing: int) -> Text | None:

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from services.classifier.packs import installed_matcher
 from services.cli.console import Display
-from services.cli.subscriptions.known import together
 from services.cli.system import Events, RedisKeeper, run_system
+from services.operations.subscriptions.describing import together
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
 from shared.errors import TocsinError
@@ -26,6 +26,7 @@ from shared.store.connection import connect
 from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader
 from shared.store.subscriptions import SubscriptionStore
+from shared.store.tokens import TokenStore
 
 
 def up() -> int:
@@ -75,16 +76,22 @@ def _configured(settings: Settings) -> Configured:
     return Configured(feeds, tuple(installed_matcher(settings).versions), subscriptions)
 
 
-async def _stored(redis_url: str) -> Sequence[Subscription]:
-    """Those in the store; none if it does not answer yet, for the services wait for it."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    subscriptions: Sequence[Subscription] = ()
+    tokens: bool = False
+
+
+async def _stored(redis_url: str) -> Stored:
+    """What is in the store; nothing if it does not answer yet, for the services wait for it."""
     with suppress(*StoreUnavailable):
         async with connect(redis_url) as redis:
-            return await SubscriptionStore(redis).all()
-    return ()
+            return Stored(await SubscriptionStore(redis).all(), await TokenStore(redis).are_there())
+    return Stored()
 
 
-def _greeting(settings: Settings, configured: Configured, stored: Sequence[Subscription]) -> str:
-    known = (each.subscription for each in together(configured.subscriptions, stored))
+def _greeting(settings: Settings, configured: Configured, stored: Stored) -> str:
+    known = (each.subscription for each in together(configured.subscriptions, stored.subscriptions))
     told = ", ".join(f"{each.id} ({each.channel.type})" for each in known if each.enabled)
     base = settings.metrics_port
     metrics = f"http://{settings.metrics_host}:{base}/metrics" if base else "on any free port"
@@ -92,7 +99,7 @@ def _greeting(settings: Settings, configured: Configured, stored: Sequence[Subsc
         f"Tocsin watches {configured.feeds} feeds for {', '.join(configured.topics)}\n"
         f"  tells     {told or 'nobody: no subscription'}\n"
         f"  state     {settings.data_dir.absolute()}\n"
-        f"  browse    http://{settings.gateway_host}:{settings.gateway_port}/\n"
+        f"  browse    {_browse(settings, stored.tokens)}\n"
         f"  metrics   {metrics} and the next ports\n"
     )
 
@@ -101,6 +108,12 @@ async def _tick(display: Display) -> None:
     while True:
         display.tick()
         await asyncio.sleep(1)
+
+
+def _browse(settings: Settings, tokens: bool) -> str:
+    if tokens or settings.gateway_open:
+        return f"http://{settings.gateway_host}:{settings.gateway_port}/"
+    return f"http://localhost:{settings.gateway_port}/ from this machine; from others after `tocsin tokens create`"
 
 
 class Bell:

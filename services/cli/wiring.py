@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from services.operations.subscriptions.stores import Delivering, delivering
 from shared.errors import ConfigError, RedisUnavailable
 from shared.queue import JobQueue
 from shared.runtime.private_redis import PrivateRedis, find_redis_binary
@@ -17,14 +18,12 @@ from shared.runtime.process import redis_url
 from shared.settings import Settings, load_settings
 from shared.store.alerts import AlertStream
 from shared.store.connection import connect, connect_sync, readiness
-from shared.store.deliveries import DUE_ENDPOINTS, DeliveryStore
 from shared.store.due import DueSet
-from shared.store.endpoints import EndpointStore
 from shared.store.entries import EntryStore
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.patience import StoreUnavailable
 from shared.store.stories import StoryReader, StoryStore
-from shared.store.subscriptions import SigningStore, SubscriptionStore
+from shared.store.tokens import TokenStore
 
 T = TypeVar("T")
 
@@ -33,18 +32,6 @@ T = TypeVar("T")
 class Stores:
     feeds: FeedStore
     alerts: AlertStream
-    stories: StoryReader
-
-
-@dataclass(frozen=True, slots=True)
-class Delivering:
-    """What the notifiers work with."""
-
-    subscriptions: SubscriptionStore
-    signings: SigningStore
-    endpoints: EndpointStore
-    deliveries: DeliveryStore
-    due: DueSet
     stories: StoryReader
 
 
@@ -83,14 +70,7 @@ async def opened_delivering(settings: Settings) -> AsyncIterator[Delivering]:
     url = _answering(redis_url(settings))
     with _told(url):
         async with connect(url) as redis:
-            yield Delivering(
-                subscriptions=SubscriptionStore(redis),
-                signings=SigningStore(redis),
-                endpoints=EndpointStore(redis),
-                deliveries=DeliveryStore(redis, retention_seconds=settings.story_retention_seconds),
-                due=DueSet(redis, DUE_ENDPOINTS),
-                stories=StoryReader(redis),
-            )
+            yield delivering(settings, redis)
 
 
 def on_delivering(settings: Settings, work: Callable[[Delivering], Awaitable[T]]) -> T:
@@ -99,6 +79,18 @@ def on_delivering(settings: Settings, work: Callable[[Delivering], Awaitable[T]]
     async def opened() -> T:
         async with opened_delivering(settings) as stores:
             return await work(stores)
+
+    return asyncio.run(opened())
+
+
+def on_tokens(settings: Settings, work: Callable[[TokenStore], Awaitable[T]]) -> T:
+    """Runs `work` to its end. Raises RedisUnavailable, at the start or later."""
+
+    async def opened() -> T:
+        url = _answering(redis_url(settings))
+        with _told(url):
+            async with connect(url) as redis:
+                return await work(TokenStore(redis))
 
     return asyncio.run(opened())
 

@@ -1,7 +1,7 @@
-"""The ASGI application: the API, the page, health, and how errors are told."""
+"""The ASGI application: the API, the board, health, and how errors are told."""
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from services.gateway.api.counting import Counted
@@ -10,27 +10,28 @@ from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
 from services.gateway.api.websub import callbacks
 from services.gateway.gateway import Gateway
-from services.gateway.pages.board import STYLE_HASH, board
+from services.gateway.guard.guard import Guard
+from services.gateway.pages.errors import ErrorPages
+from services.gateway.pages.rendering import Files, Pages
+from services.gateway.pages.routes import board
 from services.gateway.ports import Pushes
 
-STORIES_ON_BOARD = 30
 
-
-def create_app(gateway: Gateway, pushes: Pushes | None = None) -> ASGIApp:
-    """With `pushes`, hubs are listened to as well."""
+def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | None = None) -> ASGIApp:
+    """With `pushes`, hubs are listened to as well. Without `guard`, whoever calls may do everything: for tests."""
     # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
     app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
     app.include_router(api(gateway))
     if pushes is not None:
         app.include_router(callbacks(pushes))
+    pages, https = Pages(gateway.system.version), guard is not None and guard.https
+    app.include_router(board(gateway, pages, https=https))
+    app.mount("/static", Files())
     answer_with_problems(app)
-
-    @app.get("/", include_in_schema=False)
-    async def latest() -> HTMLResponse:
-        return HTMLResponse(board(await gateway.stories.newest_in_full(STORIES_ON_BOARD)))
 
     @app.get("/healthz", include_in_schema=False)
     async def alive() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    return Counted(WithHeaders(app, security_headers(STYLE_HASH)))
+    guarded = ErrorPages(guard.around(app) if guard else app, pages)
+    return Counted(WithHeaders(guarded, security_headers(https=https)))

@@ -57,6 +57,7 @@ class Book:
     _stamp: Stamp = ()
     _complaint: str | None = "subscriptions: not yet read"
     _secret_files: tuple[Path, ...] = ()
+    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +91,10 @@ class Book:
         """Look whether anything has changed."""
         if self._watch.changed():
             await self._reread(stop)
+        await self.follow_store(stop)
+
+    async def follow_store(self, stop: asyncio.Event) -> None:
+        """What is claimed after this is delivered to as the store had it when it was claimed, or later."""
         if await patiently(self.store.version, stop) not in (self._version, None):
             await patiently(lambda: self._take(self._written), stop)
 
@@ -103,6 +108,10 @@ class Book:
             log.error("subscriptions.refused", problems=list(error.problems), in_force=in_force)
 
     async def _take(self, written: tuple[Subscription, ...]) -> None:
+        async with self._taking:  # or an older reading might take the place of a newer one
+            await self._take_alone(written)
+
+    async def _take_alone(self, written: tuple[Subscription, ...]) -> None:
         version = await self.store.version()
         stored = {each.id: each for each in await self.store.all()}
         endpoints = {each.id: await self._endpoint(each) for each in written}

@@ -45,6 +45,9 @@ class Notifier:
             free = self.pacing.concurrency - len(lanes)
             claim = partial(self.stores.due.claim, free, self.pacing.lease_seconds)
             leases = await patiently(claim, stop) if free else []
+            if leases:
+                # An address that was changed is not sent to any more, nor a new one before its test.
+                await self.book.follow_store(stop)
             for lease in leases or []:
                 lane = asyncio.create_task(self._bring_up_to_date(lease, stop))
                 lanes.add(lane)

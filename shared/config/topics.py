@@ -30,16 +30,24 @@ P = ParamSpec("P")
 
 
 def topic_directories(directory: Path) -> tuple[Path, ...]:
-    """Those with a file of a pack. `ConfigError` if there is none."""
-    homes = tuple(sorted(home for home in directory.glob("*/") if pack_files(home)))
+    """Those with a file of a pack. `ConfigError` if there is none, or one cannot be looked into."""
+    homes = tuple(home for home in _inside(directory) if home.is_dir() and pack_files(home))
     if not homes:
         raise ConfigError(f"{directory}: no topic; a directory with a {RULE_FILE} is needed")
     return homes
 
 
 def pack_files(directory: Path) -> tuple[Path, ...]:
-    """The files of one pack, without what editors hide beside them."""
-    return tuple(sorted(path for path in directory.glob("*.y*ml") if not path.name.startswith(".")))
+    """The files of one pack, without what editors hide beside them. Raises `ConfigError`."""
+    return tuple(path for path in _inside(directory) if path.match("*.y*ml") and not path.name.startswith("."))
+
+
+def _inside(directory: Path) -> list[Path]:
+    """A directory that may not be read has to be told: `glob` takes it for empty."""
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        raise ConfigError(f"{directory}: {(error.strerror or str(error)).lower()}") from None
 
 
 @dataclass(frozen=True, slots=True)

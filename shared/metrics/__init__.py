@@ -123,9 +123,12 @@ GATEWAY_STREAMS = gauge("tocsin_gateway_streams", "Connections that follow alert
 
 # Queue and classifiers
 
-QUEUE_DEPTH = standing("tocsin_queue_depth", "Batches that wait.", _CLASSIFIER, queue=QueueName)
+QUEUE_DEPTH = standing("tocsin_queue_depth", "Batches that wait, and what people ask.", _CLASSIFIER, queue=QueueName)
 QUEUE_OLDEST_SECONDS = standing(
-    "tocsin_queue_oldest_job_age_seconds", "Age of the batch that waits longest.", _CLASSIFIER, queue=QueueName
+    "tocsin_queue_oldest_job_age_seconds",
+    "Age of the batch that waits longest.",
+    _CLASSIFIER,
+    queue=[QueueName.CLASSIFY],
 )
 WORKERS = standing("tocsin_workers", "Classifiers by what they are at.", _CLASSIFIER, state=WorkerState)
 DEAD_LETTERS = standing("tocsin_dead_letters", "Entries set aside because they could not be classified.", _CLASSIFIER)

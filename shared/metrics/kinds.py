@@ -12,7 +12,7 @@ Whoever exposes what stands in Redis says the same as his neighbours: `max` over
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate, product
 from math import inf
@@ -145,23 +145,36 @@ def end_job() -> dict[str, float]:
     return counted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Lasting:
     """A counter, or with buckets a histogram, that outlives its process. Of one thread: that of the jobs."""
 
     about: About
     buckets: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
+    # Each entry counts, so its names are put together once: its own, its sum's, and its buckets'.
+    name: str = field(init=False)
+    total: str = field(init=False)
+    places: tuple[str, ...] = field(init=False)
+    children: dict[tuple[str, ...], "Lasting"] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.name, self.total = self.field(), self.field("sum")
+        self.places = tuple(self.field(_le(bound)) for bound in self.buckets)
 
     def labels(self, **values: str) -> "Lasting":
-        return replace(self, values=tuple(str(values[label]) for label in self.about.labels))
+        wanted = tuple(values[label] for label in self.about.labels)
+        return self.children.get(wanted) or self._child(tuple(map(str, wanted)))
+
+    def _child(self, values: tuple[str, ...]) -> "Lasting":
+        return self.children.setdefault(values, Lasting(self.about, self.buckets, values))
 
     def inc(self, amount: float = 1.0) -> None:
-        _tally[self.field()] += amount
+        _tally[self.name] += amount
 
     def observe(self, value: float) -> None:
-        _tally[self.field(_le(self.buckets[bisect_left(self.buckets, value)]))] += 1.0
-        _tally[self.field("sum")] += value
+        _tally[self.places[bisect_left(self.buckets, value)]] += 1.0
+        _tally[self.total] += value
 
     def field(self, *part: str) -> str:
         """Where it stands in the hash."""
@@ -171,21 +184,21 @@ class Lasting:
         """What all workers have counted, and 0 for what never happened."""
         keys = [name.split(" ") for name in stored]
         met = {tuple(key[1 : 1 + len(self.about.labels)]) for key in keys if key[0] == self.about.name}
-        each = [replace(self, values=values) for values in sorted(met.union(self.about.sets))]
+        each = [self._child(values) for values in sorted(met.union(self.about.sets))]
         names = self.about.name, self.about.help
         if not self.buckets:
             family = CounterMetricFamily(*names, labels=list(self.about.labels))
             for one in each:
-                family.add_metric(one.values, stored.get(one.field(), 0.0))
+                family.add_metric(one.values, stored.get(one.name, 0.0))
             return family
         spread = HistogramMetricFamily(*names, labels=list(self.about.labels))
         for one in each:
-            spread.add_metric(one.values, one.cumulative(stored), stored.get(one.field("sum"), 0.0))
+            spread.add_metric(one.values, one.cumulative(stored), stored.get(one.total, 0.0))
         return spread
 
     def cumulative(self, stored: Mapping[str, float]) -> list[tuple[str, float]]:
         """Of a histogram: how many were observed up to each bound."""
-        many = accumulate(stored.get(self.field(_le(bound)), 0.0) for bound in self.buckets)
+        many = accumulate(stored.get(place, 0.0) for place in self.places)
         return list(zip(map(floatToGoString, self.buckets), many, strict=True))
 
 

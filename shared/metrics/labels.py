@@ -13,6 +13,7 @@ class ConfigFile(StrEnum):
 
 class QueueName(StrEnum):
     CLASSIFY = "classify"
+    EXAMINE = "examine"  # what people ask of classifiers
 
 
 class StreamGroup(StrEnum):

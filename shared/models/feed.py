@@ -1,5 +1,7 @@
 """A feed as configured, and what polling learnt about it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
@@ -53,6 +55,29 @@ class Feed(Model):
     def source(self) -> str:
         """The name under which independent sources are counted."""
         return self.owner or self.name
+
+
+class Origin(StrEnum):
+    """Where a feed is written, and so where it is changed."""
+
+    FILE = "file"
+    API = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFeed:
+    """A feed that there is, whatever a poller has made of it yet."""
+
+    feed: Feed
+    origin: Origin
+
+
+def together(written: Iterable[Feed], added: Iterable[Feed]) -> list[KnownFeed]:
+    """The file's, then those that were added through the API. Of two with one address that of the file counts."""
+    found = {feed.id: KnownFeed(feed, Origin.FILE) for feed in written}
+    for feed in added:
+        found.setdefault(feed.id, KnownFeed(feed, Origin.API))
+    return [*found.values()]
 
 
 class FeedHealth(StrEnum):

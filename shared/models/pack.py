@@ -26,6 +26,8 @@ Form = Annotated[
     Field(description="a word or phrase; `*` stands for the rest of a word"),
 ]
 Forms = tuple[Form, ...]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
 
 
 PARTS = ("actor", "alias", "noun", "compound", "owner", "core", "related")
@@ -125,6 +127,9 @@ class Place(Model):
     title: Annotated[str, Field(min_length=1, description="its name in English")]
     tier: Annotated[Tier | None, Field(description="core: the topic's own ground; related: another place of it")] = None
     within: Annotated[Name | None, Field(description="the region that it belongs to")] = None
+    at: Annotated[
+        tuple[Latitude, Longitude] | None, Field(description="its latitude and longitude in degrees, for maps")
+    ] = None
 
 
 class Places(Model):
@@ -208,3 +213,17 @@ def _outermost(places: Mapping[str, Place], place: str) -> str:
         met.add(within)
         place = within
     return place
+
+
+class TopicInForce(Model):
+    """What classifiers judge by, in few words."""
+
+    name: str
+    title: str
+    version: Annotated[str, Field(description="hash of the compiled pack: the same version, the same verdict")]
+    threshold: Annotated[float, Field(description="the score that an entry needs")]
+    events: Annotated[dict[str, Severity], Field(description="event type → severity, in order of precedence")]
+    languages: tuple[str, ...]
+    forms: Annotated[int, Field(description="words and phrases, in all languages")]
+    examples: Annotated[int, Field(description="texts that the pack is held to")]
+    places: Annotated[dict[str, Place], Field(description="its gazetteer: id → place")]

@@ -158,9 +158,14 @@ def _reachable(many: int) -> int:
     return many
 
 
-class Subscription(Model):
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes"), NotOurs]
-    channel: Channel
+SubscriptionId = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower case, digits, dashes"), NotOurs
+]
+
+
+class Wishes(Model):
+    """Which stories somebody wants to be told of, and when."""
+
     topics: Annotated[tuple[str, ...], Field(description="empty: every topic")] = ()
     event_types: Annotated[tuple[str, ...], Field(description="empty: every one, as the topic's pack names them")] = ()
     languages: Annotated[tuple[str, ...], Field(description="empty: every language")] = ()
@@ -180,6 +185,14 @@ class Subscription(Model):
         bool, Field(description="also told when another endpoint fails, is disabled or has recovered")
     ] = False
     per_minute: Annotated[int, Field(ge=1, le=60_000, description="the most messages in a minute")] = 60
+
+
+class _Addressed(Model):
+    id: SubscriptionId
+    channel: Channel
+
+
+class Subscription(Wishes, _Addressed):
     enabled: bool = True
 
 

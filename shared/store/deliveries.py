@@ -45,9 +45,9 @@ class DeliveryStore:
             known = await pipe.execute()
         return [each for each, there in zip(subscription_ids, known, strict=True) if there]
 
-    async def forget(self, subscription_id: str, subjects: Sequence[str]) -> None:
-        """As if nothing had been told of these."""
-        await self.redis.delete(*(keys.delivery(subscription_id, subject) for subject in subjects))
+    def forget_command(self, subscription_id: str, subject: str) -> Command:
+        """As if nothing had been told of it."""
+        return ("DEL", keys.delivery(subscription_id, subject))
 
     def save_commands(self, delivery: Delivery) -> list[Command]:
         """For a write that is fenced by the endpoint's lease."""

@@ -153,8 +153,17 @@ def schedule_command(name: str, member: str, at: float) -> Command:
 
     The script travels with it: a transaction cannot find out first whether the server knows it.
     """
+    return _script_command(name, "schedule", member, _finite(at))
+
+
+def remove_command(name: str, member: str) -> Command:
+    """As `DueSet.remove`."""
+    return _script_command(name, "remove", member)
+
+
+def _script_command(name: str, operation: str, *args: Part) -> Command:
     named = _keys(name)
-    return ("EVAL", _SCRIPT, len(named), *named, "schedule", "", member, _finite(at))
+    return ("EVAL", _SCRIPT, len(named), *named, operation, "", *args)
 
 
 def _keys(name: str) -> list[str]:

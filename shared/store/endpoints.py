@@ -11,6 +11,7 @@ Commands are for writes that are fenced by the lease.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
@@ -23,6 +24,15 @@ from shared.store.due import Command
 LOGGED_ATTEMPTS = 1000
 # The subject of what is asked of the endpoint as a whole.
 ITSELF = ""
+LOG_BEGINS, LOG_ENDS = "0-0", "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An attempt, and its place in the log; places grow."""
+
+    place: str
+    attempt: Attempt
 
 
 class EndpointStore:
@@ -42,14 +52,10 @@ class EndpointStore:
     def save_command(self, subscription_id: str, state: EndpointState) -> Command:
         return ("SET", keys.endpoint(subscription_id), state.model_dump_json(exclude_defaults=True))
 
-    async def begin(self, subscription_id: str, state: EndpointState) -> None:
-        """Set the state of one that nobody has delivered to yet."""
-        await self.redis.set(keys.endpoint(subscription_id), state.model_dump_json(exclude_defaults=True), nx=True)
-
-    async def remove(self, subscription_id: str) -> None:
+    def remove_command(self, subscription_id: str) -> Command:
         """All that stands there, but for the log."""
         builders = keys.endpoint, keys.waiting, keys.under_way, keys.orders, keys.signing
-        await self.redis.delete(*(build(subscription_id) for build in builders))
+        return ("DEL", *(build(subscription_id) for build in builders))
 
     # What waits.
 
@@ -59,6 +65,9 @@ class EndpointStore:
             for subscription_id, subjects in due.items():
                 pipe.zadd(keys.waiting(subscription_id), dict(subjects), lt=True)
             await pipe.execute()
+
+    def add_command(self, subscription_id: str, subject: str, at: float) -> Command:
+        return ("ZADD", keys.waiting(subscription_id), "LT", repr(at), subject)
 
     async def due(self, subscription_id: str, now: float, n: int) -> dict[str, float]:
         """Up to `n` subjects whose time has come, and when that was; the earliest first."""
@@ -128,14 +137,19 @@ class EndpointStore:
         written = attempt.model_dump_json(exclude_defaults=True)
         return ("XADD", keys.attempts(subscription_id), "MAXLEN", "~", LOGGED_ATTEMPTS, "*", "attempt", written)
 
-    async def attempts(self, subscription_id: str, n: int) -> list[Attempt]:
-        """The newest first."""
-        return _attempts(await self.redis.xrevrange(keys.attempts(subscription_id), count=n))
+    async def log(self, subscription_id: str, n: int, *, before: str = LOG_ENDS) -> list[Logged]:
+        """The newest first; `before`: only what stands before this place."""
+        end = before if before == LOG_ENDS else f"({before}"
+        return _logged(await self.redis.xrevrange(keys.attempts(subscription_id), max=end, count=n))
 
-    async def attempts_with(self, subscription_id: str, subject: str) -> list[Attempt]:
-        """Those of one subject, the newest first."""
-        every = _attempts(await self.redis.xrevrange(keys.attempts(subscription_id), count=LOGGED_ATTEMPTS))
-        return [attempt for attempt in every if attempt.subject == subject]
+    async def log_after(self, subscription_id: str, place: str) -> list[Logged]:
+        """The oldest first."""
+        return _logged(await self.redis.xrange(keys.attempts(subscription_id), min=f"({place}"))
+
+    async def log_end(self, subscription_id: str) -> str:
+        """The place of the last attempt: what comes from now on stands after it."""
+        last = await self.log(subscription_id, 1)
+        return last[0].place if last else LOG_BEGINS
 
 
 # redis-py types an answer as all that any option could make of it, hence Any.
@@ -143,5 +157,5 @@ def _subjects(found: Any) -> list[str]:
     return [subject.decode() for subject in found]
 
 
-def _attempts(rows: Any) -> list[Attempt]:
-    return [Attempt.model_validate_json(fields[b"attempt"]) for _, fields in rows]
+def _logged(rows: Any) -> list[Logged]:
+    return [Logged(place.decode(), Attempt.model_validate_json(fields[b"attempt"])) for place, fields in rows]

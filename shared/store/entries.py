@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
 from shared import keys
 from shared.models.canary import FEED_ID, kept_seconds
@@ -43,13 +44,33 @@ class EntryStore:
         All keys are gone through in small steps, so that Redis serves others in between.
         """
         known = set[str]()
-        cursor = None
-        while cursor != 0:
-            cursor, found = self.redis.scan(cursor or 0, match=keys.entry("*"), count=_STEP)
-            new = {_text(key).removeprefix(keys.entry("")) for key in found} - known
-            known |= new  # a scan may name a key twice
-            entries = (entry for entry in self.load([*new]) if entry.feed_id != FEED_ID)
-            yield from (entry for entry in entries if entry.seen_at >= moment)
+        cursor: int | None = 0
+        while cursor is not None:
+            found, cursor = self.look(cursor)
+            new = {*found} - known
+            known |= new
+            yield from self.seen_since([*new], moment)
+
+    def look(self, cursor: int) -> tuple[list[str], int | None]:
+        """Some of the ids that there are, and where the next look goes on from 0 to None. It may name one twice."""
+        after, found = self.redis.scan(cursor, match=keys.entry("*"), count=_STEP)
+        return [_text(key).removeprefix(keys.entry("")) for key in found], int(after) or None
+
+    def seen_since(self, entry_ids: Sequence[str], moment: datetime) -> list[Entry]:
+        """Those of these that were seen then or later, but for the canary's."""
+        return [entry for entry in self.load(entry_ids) if entry.feed_id != FEED_ID and entry.seen_at >= moment]
+
+
+class EntryReader:
+    """For those who show entries."""
+
+    def __init__(self, redis: AsyncRedis) -> None:
+        self.redis = redis
+
+    async def load(self, entry_ids: Sequence[str]) -> list[Entry]:
+        """In the order asked for; entries that have expired are left out."""
+        stored = await self.redis.mget([keys.entry(entry_id) for entry_id in entry_ids]) if entry_ids else []
+        return [Entry.model_validate_json(text) for text in stored if text]
 
 
 def _text(key: bytes | str) -> str:

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from shared import keys
 from shared.models import canary
-from shared.models.feed import Feed, FeedHealth, FeedState, Outcome, PollRecord
+from shared.models.feed import Feed, FeedHealth, FeedState, KnownFeed, Origin, Outcome, PollRecord, together
+from shared.store.added_feeds import AddedFeeds, readable
 from shared.store.due import Command, DueSet
 
 DUE_FEEDS = "feeds"
@@ -33,34 +34,48 @@ class FeedStore:
     def __init__(self, redis: Redis, due: DueSet) -> None:
         self.redis = redis
         self.due = due
+        self.added = AddedFeeds(redis)
 
-    async def configure(self, feeds: Iterable[Feed], *, now: float, spread_seconds: float) -> tuple[int, int]:
-        """Make `feeds` the configured ones; returns (added, removed), the canary not counted.
+    async def configure(
+        self, feeds: Iterable[Feed], *, now: float, spread_seconds: float, added: Iterable[Feed] = ()
+    ) -> tuple[int, int]:
+        """Make `feeds`, of the file, and those `added` beside it the configured ones; returns how many are new and how
+        many went, the canary not counted.
 
         A new feed's first poll falls at random within `spread_seconds`, so that a start does not hit all hosts at
-        once. Feeds that went keep what polling learnt: they may come back.
+        once. Feeds that went keep what polling learnt: they may come back. Whoever dies in the middle leaves what the
+        next one to configure makes good.
         """
-        wanted = {feed.id: feed for feed in feeds}
-        present = set(await self.due.members())
+        known = together(feeds, added)
+        wanted = {each.feed.id: each.feed for each in known}
+        present, awake = set(await self.due.members()), await self._enabled()
         gone = present - wanted.keys()
-        await self._store(wanted, now)
+        await self._store(known, now)
         draw = Random(f"{len(wanted)}{now}")  # noqa: S311  spreading load, not a secret
-        added = [feed_id for feed_id, feed in wanted.items() if feed.enabled and feed_id not in present]
-        if added:
-            await self.due.schedule({feed_id: now + draw.random() * spread_seconds for feed_id in added})
+        # One that a poller has in hand as disabled will leave: that it is to stand again must be said, too.
+        new = [feed_id for feed_id, feed in wanted.items() if feed.enabled and feed_id not in present & awake]
+        if new:
+            await self.due.schedule({feed_id: now + draw.random() * spread_seconds for feed_id in new})
         if gone:
             await self.due.remove(gone)
             await self.redis.hdel(keys.feeds_unwell(), *gone)
-        return sum(map(_is_shown, added)), sum(map(_is_shown, gone))
+        return sum(map(_is_shown, new)), sum(map(_is_shown, gone))
 
-    async def _store(self, wanted: dict[str, Feed], now: float) -> None:
+    async def _enabled(self) -> set[str]:
+        return {feed.id for feed in readable(await self.redis.hvals(keys.feeds())) if feed.enabled}
+
+    async def _store(self, known: Sequence[KnownFeed], now: float) -> None:
+        wanted = {each.feed.id: each.feed for each in known}
+        written = [each.feed.id for each in known if each.origin is Origin.FILE]
         polled = {feed_id for feed_id, feed in wanted.items() if feed.enabled}
-        known = {_text(feed_id) for feed_id in cast("list[bytes]", await self.redis.zrange(keys.feeds_read(), 0, -1))}
+        read = {_text(feed_id) for feed_id in cast("list[bytes]", await self.redis.zrange(keys.feeds_read(), 0, -1))}
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.delete(keys.feeds())
+            pipe.delete(keys.feeds(), keys.feeds_written())
+            if written:
+                pipe.sadd(keys.feeds_written(), *written)
             if wanted:
                 pipe.hset(keys.feeds(), mapping={feed_id: _line(feed) for feed_id, feed in wanted.items()})
-            if left := known - polled:
+            if left := read - polled:
                 pipe.zrem(keys.feeds_read(), *left)
             if polled:
                 pipe.zadd(keys.feeds_read(), dict.fromkeys(polled, now), nx=True)
@@ -71,6 +86,18 @@ class FeedStore:
         stored = await self.redis.hvals(keys.feeds())
         feeds = (Feed.model_validate_json(text) for text in stored)
         return sorted((feed for feed in feeds if _is_shown(feed.id)), key=lambda feed: feed.name)
+
+    async def known(self) -> list[KnownFeed]:
+        """By name, without the canary: the file's as a poller has read them, and those added, taken up yet or not."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.feeds())
+            pipe.smembers(keys.feeds_written())
+            pipe.hvals(keys.feeds_added())
+            configured, written, added = await pipe.execute()
+        of_the_file = (Feed.model_validate_json(text) for feed_id, text in configured.items() if feed_id in written)
+        found = together(of_the_file, readable(added))
+        shown = (each for each in found if _is_shown(each.feed.id))
+        return sorted(shown, key=lambda each: (each.feed.name, each.feed.id))
 
     async def load(self, feed_ids: Sequence[str]) -> list[StoredFeed]:
         """In the order asked for, in one round trip."""

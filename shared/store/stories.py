@@ -30,6 +30,7 @@ from shared.store.pages import page_command
 
 ALERTS_KEPT = 100_000
 FIGURES_KEPT = 1_000
+READ_AT_ONCE = 100
 # However many stories live, an entry is compared with so few: those with which it shares the rarest terms. Only the
 # newest that say a term are looked at, and the newest that say a set of terms; of a set no more are kept.
 CANDIDATES = 24
@@ -75,6 +76,13 @@ class StoryStore:
             return None if known else decide(self._background(pipe, topic, marks, now))
 
         return self._once(topic, choose, lambda change: {entry_id: f"{change.story.id} {edition}".rstrip()})
+
+    def told(self, topic: str, entry_ids: Sequence[str]) -> set[str]:
+        """Those of these entries that were relevant when they came, and so were assigned to a story."""
+        if not entry_ids:
+            return set()
+        found = self.redis.mget([keys.entry_story(topic, entry_id) for entry_id in entry_ids])
+        return {entry_id for entry_id, story in zip(entry_ids, found, strict=True) if story}
 
     def reread(
         self, topic: str, entry_id: str, edition: str, now: datetime, decide: Callable[[Story, Background], Change]
@@ -381,7 +389,10 @@ class StoryReader:
     async def changed_since(self, since: datetime) -> list[Story]:
         """Of all topics, the one that changed last first."""
         ids: Any = await self.redis.zrange(keys.stories(), "+inf", since.timestamp(), desc=True, byscore=True)
-        return [story for story in await self.load_many(list(map(_text, ids))) if story]
+        found: list[Story | None] = []
+        for first in range(0, len(ids), READ_AT_ONCE):  # so that others get their turn meanwhile
+            found += await self.load_many(list(map(_text, ids[first : first + READ_AT_ONCE])))
+        return [story for story in found if story]
 
     async def newest(self, n: int, *, topic: str | None = None) -> list[Story]:
         """Newest first, of one topic or of all."""

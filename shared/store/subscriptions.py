@@ -1,16 +1,18 @@
 """Subscriptions made by command or through the API, and the secrets with which messages are signed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
 from shared import keys
 from shared.logs import get_logger
 from shared.models.subscription import REVEAL, Former, Signing, Subscription
+from shared.store.due import Command
 
 # Both secrets sign for so long after a rotation.
 FORMER_SIGNS = timedelta(hours=24)
@@ -50,13 +52,36 @@ class SubscriptionStore:
             pipe.incr(keys.subscriptions_version())
             await pipe.execute()
 
-    async def remove(self, subscription_id: str) -> bool:
-        """Whether it was there."""
+    async def replace(self, before: Subscription | None, after: Subscription, commands: Iterable[Command] = ()) -> bool:
+        """Whether `before` (None: nothing) still stood under its id: then `after` does, in one step with `commands`."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            try:
+                await pipe.watch(keys.subscriptions())
+                text = await pipe.hget(keys.subscriptions(), after.id)
+                if (Subscription.model_validate_json(text) if text else None) != before:
+                    return False
+                pipe.multi()  # type: ignore[no-untyped-call]  # redis-py has not typed it
+                pipe.hset(keys.subscriptions(), after.id, after.model_dump_json(context=_REVEALED))
+                pipe.incr(keys.subscriptions_version())
+                _also(pipe, commands)
+                await pipe.execute()
+            except WatchError:
+                return False
+            return True
+
+    async def remove(self, subscription_id: str, commands: Iterable[Command] = ()) -> bool:
+        """Whether it was there; `commands` are done in one step with it."""
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.hdel(keys.subscriptions(), subscription_id)
             pipe.incr(keys.subscriptions_version())
-            removed, _ = await pipe.execute()
+            _also(pipe, commands)
+            removed, *_ = await pipe.execute()
         return bool(removed)
+
+
+def _also(pipe: Pipeline, commands: Iterable[Command]) -> None:
+    for command in commands:
+        pipe.execute_command(*command)
 
 
 def _readable(subscription_id: str, text: bytes) -> Subscription | None:

@@ -81,7 +81,7 @@ class House:
             heard = [each for each in audience.heard if each.endpoint == name]
             deliveries = DeliveryStore(self.redis, retention_seconds=1)
             told = await deliveries.load_many(name, [story.id for story in stories])
-            attempts = await self.store.attempts(name, LOGGED_ATTEMPTS)
+            attempts = [each.attempt for each in await self.store.log(name, LOGGED_ATTEMPTS)]
             status = (await self.store.load(name)).status
             found += [f"{name} is {status}"] * (status is not EndpointStatus.ACTIVE)
             wrong = (*_unknown(stories, heard), *_misremembered(told, heard), *_mislogged(attempts, heard))

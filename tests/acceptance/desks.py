@@ -164,7 +164,7 @@ class Desk:
 
     async def attempts(self) -> list[Attempt]:
         """The oldest first."""
-        return (await self.house.endpoints.attempts(self.name, 1000))[::-1]
+        return [each.attempt for each in await self.house.endpoints.log(self.name, 1000)][::-1]
 
     async def waiting(self) -> int:
         (many,) = await self.house.endpoints.waiting([self.name])

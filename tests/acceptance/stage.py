@@ -41,6 +41,7 @@ from tests.notifying import House, house_of
 from tests.packs import installed
 from tests.receivers import Receiver
 from tests.servers import FakeResolver
+from tests.stores import run
 
 # A busy stage is waited for so long in real time: who is never idle is at fault.
 PATIENCE_SECONDS = 20.0
@@ -173,7 +174,7 @@ class Stage:
 
     async def _subscribe(self, subscription: Subscription, state: EndpointState | None) -> None:
         if state:
-            await self.house.endpoints.begin(subscription.id, state)
+            await run(self.house.redis, [self.house.endpoints.save_command(subscription.id, state)])
             self._states[subscription.id] = (state.status.value, state.reason)
         await self.crew.change(SubscriptionStore(self.house.redis).put(subscription))
 

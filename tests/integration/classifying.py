@@ -20,11 +20,17 @@ from redis.backoff import NoBackoff  # noqa: E402
 from redis.retry import Retry  # noqa: E402
 
 from services.classifier.classifier import Classifier  # noqa: E402
-from services.classifier.jobs import bind  # noqa: E402
-from shared.queue import SINGLE_TRIES, JobQueue  # noqa: E402
+from services.classifier.examiner import Examiner  # noqa: E402
+from services.classifier.jobs import bind, bind_examiner  # noqa: E402
+from services.classifier.match import Matcher  # noqa: E402
+from shared.models.topic import TopicMatch  # noqa: E402
+from shared.queue import SINGLE_TRIES, ExamineQueue, JobQueue  # noqa: E402
 from shared.store.connection import Patience, connect_sync  # noqa: E402
 from shared.store.counters import CounterStore  # noqa: E402
+from shared.store.entries import EntryStore  # noqa: E402
+from shared.store.examinations import ExaminationStore  # noqa: E402
 from shared.store.patience import StoreUnavailable  # noqa: E402
+from shared.store.stories import StoryStore  # noqa: E402
 
 
 class Orders:
@@ -52,10 +58,48 @@ class Orders:
                 self.redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
 
 
-def work(url: str) -> None:
+class Words:
+    """A matcher whose texts are its orders."""
+
+    topics = ()
+
+    def match(self, text: str, *_: object) -> tuple[TopicMatch, ...]:
+        if text.startswith("exit"):
+            os._exit(1)
+        if text.startswith("raise"):
+            raise ValueError(f"cannot judge {text}")
+        return ()
+
+
+class Slow(Examiner):
+    """A backtest ends with its first step, which takes a while and is noted in the list `order`."""
+
+    def backtest(self, examination_id: str, step: int) -> None:
+        time.sleep(0.2)
+        self.answers.redis.rpush("order", f"backtest {examination_id}")  # type: ignore[attr-defined]
+
+
+class Deadly(Examiner):
+    def backtest(self, examination_id: str, step: int) -> None:
+        os._exit(1)
+
+
+class Noted(Orders):
+    """Each batch takes a while, and is noted in the list `order`."""
+
+    def classify(self, entry_ids: Sequence[str]) -> None:
+        time.sleep(0.02)
+        self.redis.rpush("order", *entry_ids)
+
+
+def work(url: str, *, orders: type[Orders] = Orders, examiner: type[Examiner] = Examiner, burst: bool = True) -> None:
     with Redis.from_url(url) as redis:
-        bind(cast("Classifier", Orders(redis)), CounterStore(redis))
-        JobQueue(redis).work(burst=True)
+        bind(cast("Classifier", orders(redis)), CounterStore(redis))
+        stories = StoryStore(redis, window_seconds=60, retention_seconds=60)
+        entries = EntryStore(redis, retention_seconds=60)
+        words = cast("Matcher", Words())
+        bind_examiner(examiner(words, ExaminationStore(redis), entries, stories, ExamineQueue(redis)))
+        JobQueue(redis).work(burst=burst)
 
 
 def work_through_outages(url: str) -> None:

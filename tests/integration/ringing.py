@@ -12,6 +12,7 @@ from services.gateway.wiring import listening, opened
 from shared import keys
 from shared.models.change import Change
 from shared.models.story import Story
+from shared.settings import Settings
 from shared.store.stories import StoryStore
 from tests.factories import after, alert, article, entry, revision, story
 
@@ -19,7 +20,7 @@ from tests.factories import after, alert, article, entry, revision, story
 @asynccontextmanager
 async def gateway_on(url: str, home: str = "", streams: int = 1000) -> AsyncIterator[httpx.AsyncClient]:
     """The application on this Redis, without a socket."""
-    async with opened(url, home=home, streams=streams) as gateway:
+    async with opened(Settings(public_url=home or None, gateway_streams=streams), url) as gateway:
         transport = httpx.ASGITransport(create_app(gateway), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client
@@ -29,7 +30,7 @@ async def gateway_on(url: str, home: str = "", streams: int = 1000) -> AsyncIter
 async def gateway_at(url: str, port: int = 0, streams: int = 1000) -> AsyncIterator[str]:
     """The same on a socket; its address."""
     async with (
-        opened(url, streams=streams) as gateway,
+        opened(Settings(gateway_streams=streams), url) as gateway,
         listening(create_app(gateway), "127.0.0.1", port) as bound,
     ):
         yield f"http://127.0.0.1:{bound}"

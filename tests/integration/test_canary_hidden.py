@@ -7,18 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from redis.asyncio import Redis
 from typer.main import get_command
 
 from services.cli.cli import app
-from services.gateway.app import create_app
-from services.gateway.wiring import opened
 from shared.models import canary
 from shared.models.story import Story
 from tests.canaries import Mine, mine_of
 from tests.commands import Run
+from tests.gateways import gateway_on
 from tests.integration.test_status import get
 from tests.servers import until
 
@@ -30,7 +28,7 @@ SHOWING = [
     "stories list", "stories list --json -n 1000",
     "subscriptions list", "subscriptions list --json", "subscriptions show everything --json",
     "subscriptions log everything", "subscriptions dry-run everything --untold --json",
-    "dead-letters list", "dead-letters list --json",
+    "dead-letters list", "dead-letters list --json", "tokens list", "tokens list --json",
 ]  # fmt: skip
 # Whoever asks by name is told that there is no such thing. STORY and ENTRY: the canary's.
 NAMING = [
@@ -46,7 +44,7 @@ NAMING = [
 # Neither: they begin something, or change what is no canary's.
 OTHERS = {
     "up", "demo", "poller", "classifier", "notifier", "gateway", "feeds add", "feeds import",
-    "topics classify", "dead-letters retry", "dead-letters drop",
+    "topics classify", "dead-letters retry", "dead-letters drop", "tokens create", "tokens revoke",
 }  # fmt: skip
 
 
@@ -98,16 +96,26 @@ async def is_hidden(mine: Mine, asked: Run) -> None:
     await is_hidden_by_the_gateway(mine.url, story)
 
 
+class Own(dict[str, str]):
+    """The canary's name in every place of an address."""
+
+    def __missing__(self, _: str) -> str:
+        return canary.NAME
+
+
 async def is_hidden_by_the_gateway(url: str, story: Story) -> None:
-    async with opened(url) as gateway:
-        transport = httpx.ASGITransport(create_app(gateway))
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            described = (await client.get("/openapi.json")).json()["paths"]
-            assert "/v1/stories/{story_id}" in described
-            for path in ["/", *described, "/v1/stories?topic=canary", "/v1/alerts?limit=500", "/v1/stories?limit=500"]:
-                answer = await client.get(path.format(story_id=story.id))
-                assert answer.status_code == (404 if "{story_id}" in path else 200), path
-                assert not shows_it(answer.text), (path, answer.text)
+    own = Own(story_id=story.id, feed_id=canary.FEED_ID, entry_id=story.articles[0].entry_id)
+    async with gateway_on(url) as client:
+        described = (await client.get("/openapi.json")).json()["paths"]
+        assert "/v1/stories/{story_id}" in described
+        # The stream has no end: test_gateway_stream.py looks at what it leaves out.
+        read = [path for path, methods in described.items() if "get" in methods and path != "/v1/alerts/stream"]
+        for path in ["/", *read, "/v1/stories?topic=canary", "/v1/alerts?limit=500", "/v1/stories?limit=500"]:
+            answer = await client.get(path.format_map(own))
+            assert answer.status_code == (404 if "{" in path else 200), path
+            # What was asked for is said again in what refuses it.
+            assert "{" in path or not shows_it(answer.text), (path, answer.text)
+            assert HEADLINE not in answer.text
 
 
 async def test_neither_on_its_way_nor_afterwards(mine: Mine, asked: Run) -> None:

@@ -206,22 +206,13 @@ async def test_a_state_is_stored_as_it_is_and_an_unknown_endpoint_has_the_first_
     assert await store.load_many([]) == []
 
 
-async def test_whoever_has_been_delivered_to_does_not_begin_anew(store: EndpointStore, redis: Redis) -> None:
-    pending = EndpointState(status=EndpointStatus.PENDING)
-    await store.begin("new", pending)
-    assert await store.load("new") == pending
-    await run(redis, [store.save_command("desk", EndpointState(failures=1))])
-    await store.begin("desk", pending)
-    assert await store.load("desk") == EndpointState(failures=1)
-
-
 async def test_of_a_removed_endpoint_only_the_log_is_left(store: EndpointStore, redis: Redis) -> None:
     await store.add({"desk": {"a": 1.0, "b": 2.0}, "other": {"a": 1.0}})
     await run(redis, [*store.take_commands("desk", ["a"], 3.0), store.save_command("desk", EndpointState(failures=1))])
     await store.order("desk", {"b": Order.RECOVER})
     await run(redis, [store.log_command("desk", Attempt(at=NOON, revision=1, outcome="delivered"))])
     await redis.set(keys.signing("desk"), "{}")
-    await store.remove("desk")
+    await run(redis, [store.remove_command("desk")])
     assert set(await redis.keys("*")) == {keys.attempts("desk").encode(), keys.waiting("other").encode()}
 
 
@@ -245,11 +236,23 @@ def attempts(n: int) -> Iterator[Attempt]:
         yield Attempt(at=after(number), subject="ab"[number % 2], revision=number, outcome="timeout", seconds=0.25)
 
 
-async def test_attempts_are_read_newest_first_all_or_those_of_one_subject(store: EndpointStore, redis: Redis) -> None:
+async def test_attempts_are_read_newest_first_in_pages(store: EndpointStore, redis: Redis) -> None:
     await run(redis, [store.log_command("desk", each) for each in attempts(5)])
-    assert await store.attempts("desk", 2) == list(attempts(5))[:-3:-1]
-    assert [each.revision for each in await store.attempts_with("desk", "b")] == [3, 1]
-    assert await store.attempts("none", 9) == []
+    page = await store.log("desk", 2)
+    assert [each.attempt for each in page] == list(attempts(5))[:-3:-1]
+    assert [each.attempt.revision for each in await store.log("desk", 9, before=page[-1].place)] == [2, 1, 0]
+    assert await store.log("none", 9) == []
+
+
+async def test_what_comes_after_a_place_in_the_log_is_read_in_its_order(store: EndpointStore, redis: Redis) -> None:
+    first, *others = attempts(3)
+    begins = await store.log_end("desk")
+    await run(redis, [store.log_command("desk", first)])
+    place = await store.log_end("desk")
+    assert await store.log_after("desk", place) == []
+    await run(redis, [store.log_command("desk", each) for each in others])
+    assert [each.attempt for each in await store.log_after("desk", place)] == others
+    assert [each.attempt for each in await store.log_after("desk", begins)] == [first, *others]
 
 
 async def test_the_log_is_bounded(store: EndpointStore, redis: Redis) -> None:

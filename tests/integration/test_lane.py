@@ -210,11 +210,15 @@ async def test_a_story_that_cannot_be_read_holds_up_no_other(house: House, hands
 # The state of the endpoint
 
 
+async def begins_pending(house: House) -> None:
+    await run(house.redis, [house.endpoints.save_command("desk", EndpointState(status=EndpointStatus.PENDING))])
+
+
 async def test_a_handshake_is_tried_again_until_it_succeeds_and_then_all_that_waited_is_told(
     house: House, hands: Hands
 ) -> None:
     post = Post(FAILS, FAILS, OK)
-    await house.endpoints.begin("desk", EndpointState(status=EndpointStatus.PENDING))
+    await begins_pending(house)
     await house.endpoints.add({"desk": {HANDSHAKE: 0.0}})
     async with delivering(house, post):
         broken(house)
@@ -234,8 +238,8 @@ async def test_a_handshake_with_a_subscription_made_anew_is_a_new_one(house: Hou
     async with delivering(house, post):
         await until(lambda: post.sent)
         await until_quiet(house)
-        await house.endpoints.remove("desk")
-        await house.endpoints.begin("desk", EndpointState(status=EndpointStatus.PENDING))
+        await run(house.redis, [house.endpoints.remove_command("desk")])
+        await begins_pending(house)
         await house.wake(HANDSHAKE)
         await until(lambda: is_active(house))
     assert len({each.webhook_id for each in post.sent}) == 2
@@ -301,7 +305,7 @@ async def test_the_receivers_last_word_stands_whatever_ends_meanwhile(house: Hou
         slow.go.set()
         await until(house.is_idle)
     assert await is_gone(house)
-    assert len(await house.endpoints.attempts("desk", 9)) == 2
+    assert len(await house.endpoints.log("desk", 9)) == 2
 
 
 async def is_gone(house: House) -> bool:

@@ -61,10 +61,10 @@ def die_at_work(redis_url: str, redis: SyncRedis) -> None:
         wait_until(lambda: redis.exists("hung"))
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited 20 s in vain"
+        assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(0.005)
 
 

@@ -47,6 +47,27 @@ async def test_subscriptions_are_stored_with_their_secrets_and_read_by_id(store:
     assert found.channel.model_dump(mode="json", context={REVEAL: True})["secret"] == SECRET
 
 
+async def test_one_is_replaced_only_if_it_still_stands_there_and_what_goes_along_is_done_with_it(
+    store: SubscriptionStore, redis: Redis
+) -> None:
+    first, second = subscription(), subscription(topics=("weather",))
+    commands = [("INCR", "told")]
+    assert await store.replace(None, first, commands)
+    assert not await store.replace(None, second, commands)
+    assert not await store.replace(second, first, commands)
+    assert await store.replace(first, second, commands)
+    assert await store.find("desk") == second
+    assert (await store.version(), await redis.get("told")) == (2, b"2")
+
+
+async def test_of_many_who_replace_the_same_one_succeeds(store: SubscriptionStore) -> None:
+    await store.put(subscription())
+    others = [subscription(per_minute=number) for number in range(1, 9)]
+    done = await asyncio.gather(*(store.replace(subscription(), each) for each in others))
+    assert done.count(True) == 1
+    assert await store.find("desk") == others[done.index(True)]
+
+
 async def test_every_change_is_a_new_version(store: SubscriptionStore) -> None:
     versions = [await store.version()]
     for changed in (subscription(), subscription(topics=("weather",))):

@@ -148,6 +148,19 @@ def test_a_topic_that_comes_is_taken_and_one_that_goes_is_left_but_not_the_last(
     assert line["event"] == "topics.refused"
 
 
+def test_a_directory_that_cannot_be_looked_into_is_told_and_leaves_the_packs_in_force(
+    followed: TopicsDir, topics: Path, taken: list[Matcher]
+) -> None:
+    away = topics.rename(topics.with_name("away"))
+    topics.write_text("Not what it was.")
+    (line,) = look_twice(followed)
+    assert (line["event"], line["problems"]) == ("topics.refused", [f"{topics}: not a directory"])
+    topics.unlink()
+    away.rename(topics)
+    (line,) = look_twice(followed)
+    assert (line["event"], len(taken)) == ("topics.loaded", 1)
+
+
 def test_a_start_with_a_mistake_says_which(topics: Path, english: Path, tmp_path: Path) -> None:
     english.write_text(WRONG)
     with pytest.raises(ConfigError, match=r"en\.yaml:1: not YAML"):

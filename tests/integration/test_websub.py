@@ -23,7 +23,7 @@ from shared.http import GuardedClient
 from shared.models.feed import Feed
 from shared.models.websub import PushOffer, PushRequest, PushState, PushSubscription
 from shared.runtime.serving import served
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from shared.store.websub import DUE_WEBSUB, MAX_WAITING, PUSH_SECONDS, PushStore
@@ -118,7 +118,7 @@ class House:
 async def house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
     async with (
         running_hub() as hub,
-        opened(redis_url) as gateway,
+        opened(load_settings({}), redis_url) as gateway,
         served(create_app(gateway, PushStore(redis)), "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
         loopback_client() as http,
@@ -439,9 +439,9 @@ async def test_a_push_outlives_the_poller_that_took_it_and_one_that_came_meanwhi
 async def test_without_the_setting_nobody_listens_to_hubs(redis_url: str) -> None:
     for url, status in ((None, 404), ("https://tocsin.example", 410)):
         settings = Settings(metrics_port=0, websub_callback_url=url)
-        async with wired(settings, redis_url) as app:
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with wired(settings, redis_url) as parts:
+            transport = httpx.ASGITransport(parts.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 assert (await client.post("/websub/any.thing", content=BODY)).status_code == status
                 assert "/websub" not in (await client.get("/openapi.json")).text
 

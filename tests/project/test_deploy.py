@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -24,13 +25,17 @@ def documents(path: Path) -> list[dict[str, object]]:
     return list(YAML(typ="safe").load_all(path))
 
 
-def compose() -> dict[str, dict[str, object]]:
-    services: dict[str, dict[str, object]] = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]
+def services_in(file: str) -> dict[str, dict[str, Any]]:
+    services: dict[str, dict[str, Any]] = YAML(typ="safe").load(ROOT / file)["services"]
     return services
 
 
+def compose() -> dict[str, dict[str, Any]]:
+    return services_in("docker-compose.yml")
+
+
 def environment(file: str, service: str) -> dict[str, str]:
-    given: dict[str, str] = YAML(typ="safe").load(ROOT / file)["services"][service]["environment"]
+    given: dict[str, str] = services_in(file)[service]["environment"]
     return given
 
 
@@ -57,11 +62,17 @@ def test_no_container_may_write_to_its_root_or_gain_rights() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"], name
 
 
+@pytest.mark.parametrize("file", ["docker-compose.yml", "deploy/compose.demo.yml"])
+def test_every_container_is_started_again_when_it_dies_and_by_our_keeper_when_it_was_killed(file: str) -> None:
+    own = {name: service for name, service in services_in(file).items() if "image" in service}
+    assert "--filter label=tocsin.keep " in (DEPLOY / "keep.sh").read_text()
+    assert {(service["restart"], *service["labels"]) for service in own.values()} == {("unless-stopped", "tocsin.keep")}
+
+
 def test_nothing_is_published_beyond_this_machine_and_redis_not_at_all() -> None:
     published = {name: service.get("ports", []) for name, service in compose().items()}
     assert published["redis"] == []
     for ports in published.values():
-        assert isinstance(ports, list)
         assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -110,6 +121,6 @@ def test_the_compose_demo_polls_every_outlet_of_the_demo() -> None:
 def test_the_compose_demo_signs_with_the_secret_that_its_receiver_knows() -> None:
     env = environment("deploy/compose.demo.yml", "notifier")
     (subscription,) = load_subscriptions(DEPLOY / "demo/subscriptions.yaml", env)
-    receiver = YAML(typ="safe").load(DEPLOY / "compose.demo.yml")["services"]["demo-receiver"]["command"]
+    receiver = services_in("deploy/compose.demo.yml")["demo-receiver"]["command"]
     assert isinstance(subscription.channel, WebhookChannel)
     assert subscription.channel.secret.get_secret_value() == receiver[receiver.index("--secret") + 1]

@@ -22,7 +22,17 @@ SUBMODULES = ("urllib.request", "urllib.error", "concurrent", "http.client", "im
 # What acts, or puts together what acts.
 SHELLS = {
     "services.poller": {"poller", "pages", "fetch", "parsing", "feeds_file", "subscriber"},
-    "services.classifier": {"classifier", "jobs", "caretaker", "grammars", "packs", "cache", "topics_dir", "observing"},
+    "services.classifier": {
+        "classifier",
+        "examiner",
+        "jobs",
+        "caretaker",
+        "grammars",
+        "packs",
+        "cache",
+        "topics_dir",
+        "observing",
+    },
     "services.notifier": {"notifier", "fanout", "lane", "briefing", "attempt", "tenure", "book", "canary"},
     "services.gateway": {"gateway", "app", "live"},
 }

@@ -57,7 +57,16 @@ def test_help_lists_every_command_and_the_exit_codes(
 
 def test_no_help_text_is_cut_in_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    for group in ((), ("feeds",), ("topics",), ("alerts",), ("stories",), ("subscriptions",), ("dead-letters",)):
+    for group in (
+        (),
+        ("feeds",),
+        ("topics",),
+        ("alerts",),
+        ("stories",),
+        ("subscriptions",),
+        ("dead-letters",),
+        ("tokens",),
+    ):
         assert tocsin(monkeypatch, *group, "--help") == 0
         assert not [
             line

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from threading import Thread
 
 import pytest
 import structlog
@@ -52,6 +53,14 @@ def test_the_libraries_warnings_are_logged_in_the_same_form(capsys: pytest.Captu
     logging.getLogger("aiohttp.client").warning("trouble at redis://:hunter2@redis/0")
     event = json.loads(capsys.readouterr().err)
     assert (event["event"], event["level"]) == ("trouble at redis://[hidden]@redis/0", "warning")
+
+
+def test_a_line_of_another_thread_names_its_service_too(capsys: pytest.CaptureFixture[str]) -> None:
+    log = log_everything("json")
+    thread = Thread(target=log.warning, args=["redis.unavailable"])
+    thread.start()
+    thread.join()
+    assert json.loads(capsys.readouterr().err)["service"] == "poller"
 
 
 SECRETS: dict[str, dict[str, object]] = {

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from services.cli import wiring
 from services.cli.render import facts, moment, plain, print_json, show
-from services.cli.subscriptions.watching import heed_cancellation
 from services.cli.wiring import Stores
+from services.operations.subscriptions.watching import heed_cancellation
 from shared.models.story import Story
 from shared.store.alerts import Record
 

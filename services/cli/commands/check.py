@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from services.classifier.describing import measure
 from services.classifier.packs import doubtful, load_matcher
-from services.cli.commands.topics import measure
 from services.cli.render import counted, print_json, print_table, remark, say
 from services.cli.subscriptions import examining
 from shared.config.document import read_document

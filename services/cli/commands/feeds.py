@@ -1,6 +1,7 @@
 """`tocsin feeds`: what is polled, and how that goes."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,17 @@ from services.cli.render import ahead, duration, print_json, print_table, remark
 from shared.config.feeds import add_feeds, load_feeds, remove_feed
 from shared.config.opml import MAX_BYTES, read_opml, write_opml
 from shared.errors import RedisUnavailable, TocsinError
-from shared.models.feed import Feed, FeedHealth, FeedKind, FeedState, PollRecord, health_of
+from shared.models.feed import (
+    Feed,
+    FeedHealth,
+    FeedKind,
+    FeedState,
+    KnownFeed,
+    Origin,
+    PollRecord,
+    health_of,
+    together,
+)
 from shared.settings import Settings
 
 app = typer.Typer(
@@ -31,6 +42,7 @@ STYLES = {
 }
 COLUMNS = ("name", "language", "country", "kind", "tier", "state", "last outcome", "next due", "why then")
 HISTORY = ("polled (UTC)", "outcome", "new", "seconds", "detail", "next")
+MADE_BY = {Origin.FILE: "file", Origin.API: "API"}
 SOON = "a running Tocsin follows the file within seconds"
 
 
@@ -38,14 +50,14 @@ SOON = "a running Tocsin follows the file within seconds"
 def list_feeds(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """The feeds, and how polling them goes."""
     settings = wiring.settings()
-    feeds = load_feeds(settings.feeds_file)
+    written = load_feeds(settings.feeds_file)
     try:
-        states = asyncio.run(_states(settings, feeds))
+        feeds, states = asyncio.run(_states(settings, written))
     except RedisUnavailable as error:
-        remark(f"without states: {error}")
-        states = None
+        remark(f"without states: {error}; feeds that were added through the API are not listed")
+        feeds, states = together(written, ()), None
     if json:
-        print_json([_described(feed, states[feed.id] if states else None) for feed in feeds])
+        print_json([_described(each, states[each.feed.id] if states else None) for each in feeds])
     else:
         _show(feeds, states)
 
@@ -57,10 +69,7 @@ def show_feed(
 ) -> None:
     """One feed: its state, its last polls, and when the next is due."""
     settings = wiring.settings()
-    found = next((known for known in load_feeds(settings.feeds_file) if feed in (known.url, known.name)), None)
-    if found is None:
-        raise TocsinError(f"no feed has the address or name {feed!r}; see `tocsin feeds list`")
-    state, history = asyncio.run(_polled(settings, found))
+    found, state, history = asyncio.run(_polled(settings, load_feeds(settings.feeds_file), feed))
     if json:
         print_json({**_described(found, state), "history": [poll.model_dump(mode="json") for poll in history]})
     else:
@@ -97,8 +106,12 @@ def add(  # noqa: PLR0913  an option a line
 
 @app.command("remove")
 def remove(feed: Annotated[str, typer.Argument(metavar="URL_OR_NAME")]) -> None:
-    """Take a feed out of the file."""
-    path = wiring.settings().feeds_file
+    """Take a feed out of the file, or one away that the API added."""
+    settings = wiring.settings()
+    path, written = settings.feeds_file, load_feeds(settings.feeds_file)
+    if not any(_is_meant(known, feed) for known in written) and (own := asyncio.run(_removed(settings, feed))):
+        say(f"removed {own.name} ({own.url}), which was added through the API; a running Tocsin follows within seconds")
+        return
     gone = remove_feed(path, feed)
     say(f"removed {gone.name} ({gone.url}) from {path}; {SOON}")
 
@@ -125,7 +138,13 @@ def export_opml(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Standard output if left out.")] = None,
 ) -> None:
     """Write the feeds as OPML, for other readers."""
-    opml = write_opml(load_feeds(wiring.settings().feeds_file))
+    settings = wiring.settings()
+    feeds = load_feeds(settings.feeds_file)
+    try:
+        opml = write_opml(tuple(each.feed for each in asyncio.run(_states(settings, feeds))[0]))
+    except RedisUnavailable as error:
+        remark(f"without feeds that were added through the API: {error}")
+        opml = write_opml(feeds)
     if file is None:
         typer.echo(opml, nl=False)
         return
@@ -135,21 +154,44 @@ def export_opml(
         raise TocsinError(f"{file}: cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
-async def _polled(settings: Settings, feed: Feed) -> tuple[FeedState, list[PollRecord]]:
+def _is_meant(feed: Feed, url_or_name: str) -> bool:
+    return url_or_name in (feed.url, feed.name)
+
+
+async def _polled(
+    settings: Settings, written: tuple[Feed, ...], url_or_name: str
+) -> tuple[KnownFeed, FeedState, list[PollRecord]]:
+    """Raises TocsinError if there is no such feed."""
     async with wiring.opened_stores(settings) as stores:
-        (state,) = await stores.feeds.states([feed.id])
-        return state, await stores.feeds.history(feed.id)
+        known = together(written, await stores.feeds.added.all())
+        found = next((each for each in known if _is_meant(each.feed, url_or_name)), None)
+        if found is None:
+            raise TocsinError(f"no feed has the address or name {url_or_name!r}; see `tocsin feeds list`")
+        (state,) = await stores.feeds.states([found.feed.id])
+        return found, state, await stores.feeds.history(found.feed.id)
 
 
-async def _states(settings: Settings, feeds: tuple[Feed, ...]) -> dict[str, FeedState]:
+async def _states(settings: Settings, written: tuple[Feed, ...]) -> tuple[list[KnownFeed], dict[str, FeedState]]:
     async with wiring.opened_stores(settings) as stores:
-        states = await stores.feeds.states([feed.id for feed in feeds])
-    return {feed.id: state for feed, state in zip(feeds, states, strict=True)}
+        known = together(written, await stores.feeds.added.all())
+        ids = [each.feed.id for each in known]
+        return known, dict(zip(ids, await stores.feeds.states(ids), strict=True))
 
 
-def _described(feed: Feed, state: FeedState | None) -> dict[str, object]:
+async def _removed(settings: Settings, url_or_name: str) -> Feed | None:
+    """Of those that were added through the API, where Redis can be asked."""
+    with suppress(RedisUnavailable):
+        async with wiring.opened_stores(settings) as stores:
+            meant = [feed for feed in await stores.feeds.added.all() if _is_meant(feed, url_or_name)]
+            if len(meant) == 1 and await stores.feeds.added.remove(meant[0].id):
+                return meant[0]
+    return None
+
+
+def _described(known: KnownFeed, state: FeedState | None) -> dict[str, object]:
     """`polling` is null where no Redis could be asked."""
-    return {**_identified(feed), "polling": state and _polling(feed, state)}
+    polling = state and _polling(known.feed, state)
+    return {**_identified(known.feed), "origin": known.origin.value, "polling": polling}
 
 
 def _identified(feed: Feed) -> dict[str, object]:
@@ -169,26 +211,33 @@ def _state(feed: Feed, state: FeedState) -> str:
     return health.value
 
 
-def _reason(feed: Feed, state: FeedState) -> str:
-    return state.health_reason if feed.enabled else "by its line in the file"
+def _reason(known: KnownFeed, state: FeedState) -> str:
+    if known.feed.enabled:
+        return state.health_reason
+    return "by its line in the file" if known.origin is Origin.FILE else "through the API"
 
 
-def _show(feeds: tuple[Feed, ...], states: dict[str, FeedState] | None) -> None:
+def _show(feeds: list[KnownFeed], states: dict[str, FeedState] | None) -> None:
     if not feeds:
         remark("no feeds yet: add one with `tocsin feeds add`")
         return
     now = datetime.now(UTC)
-    rows = (_row(feed, states[feed.id] if states else None, now) for feed in feeds)
-    print_table(COLUMNS, rows, elastic="name")
+    mixed = any(each.origin is Origin.API for each in feeds)
+    rows = (
+        (*_row(each.feed, states[each.feed.id] if states else None, now), *([MADE_BY[each.origin]] if mixed else []))
+        for each in feeds
+    )
+    print_table((*COLUMNS, "made by") if mixed else COLUMNS, rows, elastic="name")
 
 
-def _show_one(feed: Feed, state: FeedState, history: list[PollRecord]) -> None:
-    now = datetime.now(UTC)
+def _show_one(known: KnownFeed, state: FeedState, history: list[PollRecord]) -> None:
+    feed, now = known.feed, datetime.now(UTC)
     facts = {
         "name": feed.name,
         "address": feed.url,
+        "made by": known.origin is Origin.API and f"{MADE_BY[known.origin]}, and changed there",
         "polled at": state.adopted_url and f"{state.adopted_url}, where it has moved to",
-        "state": ": ".join(filter(None, (_state(feed, state), _reason(feed, state)))),
+        "state": ": ".join(filter(None, (_state(feed, state), _reason(known, state)))),
         "since": state.health_since and f"{state.health_since:%Y-%m-%d %H:%M} UTC",
         "rhythm": state.gap_seconds is not None and f"an entry every {duration(round(state.gap_seconds))} (median)",
         "newest": state.newest_at and f"{state.newest_at:%Y-%m-%d %H:%M} UTC",

@@ -8,19 +8,32 @@ import typer
 
 from services.cli import wiring
 from services.cli.render import moment, print_json, print_table, remark, say
-from services.cli.subscriptions import adding, listing, ordering, rehearsing
-from services.cli.subscriptions.known import Known, together
-from services.cli.subscriptions.secrets import new_secret, read_secret, rotate_secret
-from services.cli.subscriptions.watching import Silence
-from services.cli.subscriptions.words import described, succeeded, told_attempt
+from services.cli.subscriptions import adding, listing, recovering, rehearsing
+from services.cli.subscriptions.adding import read_secret
+from services.cli.subscriptions.words import described, told_attempt
 from services.cli.wiring import on_delivering
-from services.notifier.rehearse import rehearse
-from services.notifier.wiring import pacing
+from services.notifier.rehearse import Rehearsal
+from services.operations.subscriptions import making, ordering, standing
+from services.operations.subscriptions.describing import Known, succeeded, together
+from services.operations.subscriptions.known import known, one_of
+from services.operations.subscriptions.rehearsing import rehearsed
+from services.operations.subscriptions.secrets import (
+    BOTH_SIGN,
+    FOLLOWS,
+    Rotation,
+    new_secret,
+    rotate_stored,
+    rotate_written,
+)
+from services.operations.subscriptions.standing import Standing
+from services.operations.subscriptions.stores import Delivering
+from services.operations.subscriptions.watching import Silence
 from shared.config.subscriptions import written_subscriptions
 from shared.errors import RedisUnavailable, TocsinError
 from shared.models.endpoint import Order
-from shared.models.subscription import Attempt, Subscription, WebhookChannel
+from shared.models.subscription import Subscription, WebhookChannel
 from shared.settings import Settings
+from shared.store.endpoints import Logged
 
 app = typer.Typer(
     help="Who is told, and how that goes.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -38,7 +51,7 @@ def list_subscriptions(json: Json = False) -> None:
     """The subscriptions, and how telling them goes."""
     settings = wiring.settings()
     try:
-        found, standings = on_delivering(settings, lambda stores: listing.every(settings, stores))
+        found, standings = on_delivering(settings, lambda stores: standing.every(settings, stores))
     except RedisUnavailable as error:
         remark(f"without states, and without those in the store: {error}")
         found, standings = together(written_subscriptions(settings.subscriptions_file)), None
@@ -52,12 +65,12 @@ def list_subscriptions(json: Json = False) -> None:
 def show_subscription(subscription_id: Id, json: Json = False) -> None:
     """One in full: filters, state, what is next, last attempts."""
     settings = wiring.settings()
-    found, standing, titles = on_delivering(settings, lambda stores: listing.one(settings, stores, subscription_id))
+    found, doing, titles = on_delivering(settings, lambda stores: standing.one(settings, stores, subscription_id))
     if json:
-        attempts = [_logged(attempt, titles) for attempt in standing.attempts]
-        print_json({**_described(found, standing), "next_at": _iso(standing.next_at), "attempts": attempts})
+        attempts = [_logged(each, titles) for each in doing.attempts]
+        print_json({**_described(found, doing), "next_at": _iso(doing.next_at), "attempts": attempts})
     else:
-        listing.show_one(settings, found, standing, titles)
+        listing.show_one(settings, found, doing, titles)
 
 
 @app.command("add")
@@ -112,18 +125,18 @@ def add(  # noqa: PLR0913  an option a line
     settings = wiring.settings()
     channels = {"webhook": webhook, "slack": slack, "discord": discord}
     subscription = adding.from_options(settings, adding.given(filters), channels, secret_file)
-    before = on_delivering(settings, lambda stores: adding.put(settings, stores, subscription))
+    place = on_delivering(settings, lambda stores: adding.put(settings, stores, subscription))
     say(adding.added(subscription))
     if isinstance(subscription.channel, WebhookChannel) and secret_file is None:
         _show_once(subscription.channel.secret.get_secret_value())
-    if wait and not _shaken(settings, subscription, before):
+    if wait and not _shaken(settings, subscription, place):
         raise typer.Exit(1)
 
 
-def _shaken(settings: Settings, subscription: Subscription, before: list[Attempt]) -> bool:
+def _shaken(settings: Settings, subscription: Subscription, place: str) -> bool:
     """Whoever does not want to wait loses nothing."""
     try:
-        return on_delivering(settings, lambda stores: adding.shake_hands(stores, subscription, before))
+        return on_delivering(settings, lambda stores: adding.shake_hands(stores, subscription, place))
     except KeyboardInterrupt:
         remark(adding.still_pending(subscription.id))
         raise
@@ -133,7 +146,8 @@ def _shaken(settings: Settings, subscription: Subscription, before: list[Attempt
 def remove(subscription_id: Id) -> None:
     """Take one out of the store, with what waits for it."""
     settings = wiring.settings()
-    for line in on_delivering(settings, lambda stores: adding.remove(settings, stores, subscription_id)):
+    lost = on_delivering(settings, lambda stores: making.remove(settings, stores, subscription_id))
+    for line in adding.removed(subscription_id, lost):
         say(line)
 
 
@@ -146,7 +160,7 @@ def rotate(subscription_id: Id, secret_file: SecretFile = None) -> None:
     """
     settings = wiring.settings()
     secret = read_secret(secret_file) if secret_file else new_secret()
-    rotation = rotate_secret(settings, subscription_id, secret)
+    rotation = _rotated(settings, subscription_id, secret)
     for line in rotation.lines:
         say(line)
     if secret_file is None:
@@ -155,11 +169,20 @@ def rotate(subscription_id: Id, secret_file: SecretFile = None) -> None:
         raise typer.Exit(1)
 
 
+def _rotated(settings: Settings, subscription_id: str, secret: str) -> Rotation:
+    """One of the file needs no Redis."""
+    for each in written_subscriptions(settings.subscriptions_file):
+        if each.id == subscription_id:
+            return rotate_written(settings, each, secret)
+    on_delivering(settings, lambda stores: rotate_stored(settings, stores, subscription_id, secret))
+    return Rotation(True, (f"{subscription_id} has a new secret", f"{FOLLOWS}; {BOTH_SIGN}"))
+
+
 @app.command("test")
 def test(subscription_id: Id) -> None:
     """Send it a test as alerts are sent, and say how that went."""
     settings = wiring.settings()
-    _tell(on_delivering(settings, lambda stores: ordering.test(settings, stores, subscription_id)))
+    _tell(on_delivering(settings, lambda stores: ordering.send_test(settings, stores, subscription_id)))
 
 
 @app.command("log")
@@ -172,10 +195,10 @@ def log(
     """The last attempts, the newest first."""
     settings = wiring.settings()
     attempts, titles = on_delivering(
-        settings, lambda stores: listing.logged(settings, stores, subscription_id, count, failed=failed)
+        settings, lambda stores: standing.logged(settings, stores, subscription_id, count, failed=failed)
     )
     if json:
-        print_json([_logged(attempt, titles) for attempt in attempts])
+        print_json([_logged(each, titles) for each in attempts])
     elif attempts:
         listing.show_attempts(attempts, titles)
     else:
@@ -193,13 +216,13 @@ def recover(
     it is now, is told once.
     """
     settings = wiring.settings()
-    at = ordering.moment_of(since, datetime.now(UTC))
+    at = recovering.moment_of(since, datetime.now(UTC))
     found, silence = on_delivering(settings, lambda stores: ordering.recover(settings, stores, subscription_id, at))
     if found.missed:
         rows = ((story.id, reason.replace("_", " "), story.title) for story, reason in found.missed)
         print_table(MISSED, rows, elastic="title")
         say("")
-    say(f"since {moment(at)}: {'; '.join(found.lines)}")
+    say(f"since {moment(at)}: {'; '.join(recovering.lines(found))}")
     _remark(silence)
 
 
@@ -238,16 +261,18 @@ def dry_run(
     """
     settings, now = wiring.settings(), datetime.now(UTC)
     since = now - timedelta(days=days)
-    found, stories = on_delivering(
-        settings, lambda stores: rehearsing.material(settings, stores, subscription_id, file, since)
-    )
-    if not stories and not json:
-        remark(f"no story has changed since {moment(since)}")
-    rehearsal = rehearse(found, stories, pacing(settings).timing, since, now)
+
+    async def work(stores: Delivering) -> Rehearsal | None:
+        there = together(written_subscriptions(file)) if file else await known(settings, stores)
+        return await rehearsed(settings, stores, one_of(there, subscription_id).subscription, since, now)
+
+    rehearsal = on_delivering(settings, work)
     if json:
-        print_json(rehearsing.as_json(rehearsal))
-    elif stories:
+        print_json(rehearsing.as_json(rehearsal or Rehearsal((), ())))
+    elif rehearsal:
         rehearsing.show_rehearsal(rehearsal, untold=untold)
+    else:
+        remark(f"no story has changed since {moment(since)}")
 
 
 def _switch(subscription_id: str, what: Order) -> None:
@@ -260,12 +285,12 @@ def _switch(subscription_id: str, what: Order) -> None:
 # In words.
 
 
-def _tell(answer: Attempt | Silence) -> None:
+def _tell(answer: Logged | Silence) -> None:
     """Exit code 1 unless it has arrived."""
     if isinstance(answer, Silence):
         raise TocsinError(answer.value)
-    say(told_attempt(answer))
-    if not succeeded(answer):
+    say(told_attempt(answer.attempt))
+    if not succeeded(answer.attempt):
         raise typer.Exit(1)
 
 
@@ -279,15 +304,15 @@ def _show_once(secret: str) -> None:
     say("  is its secret, and shown this once: give it to the receiver")
 
 
-def _described(found: Known, standing: listing.Standing | None) -> dict[str, object]:
-    if standing is None:
+def _described(found: Known, doing: Standing | None) -> dict[str, object]:
+    if doing is None:
         return described(found, None, None)
-    return described(found, standing.state, standing.waiting)
+    return described(found, doing.state, doing.waiting)
 
 
-def _logged(attempt: Attempt, titles: dict[str, str]) -> dict[str, object]:
+def _logged(logged: Logged, titles: dict[str, str]) -> dict[str, object]:
     """`title` is null where there is no story, or none any more."""
-    return {**attempt.model_dump(mode="json"), "title": titles.get(attempt.subject)}
+    return {**logged.attempt.model_dump(mode="json"), "title": titles.get(logged.attempt.subject)}
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,19 +10,20 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from services.classifier.backtest import compare
+from services.classifier.describing import Measure, measure
 from services.classifier.match import Matcher, Topic
 from services.classifier.packs import installed_matcher
 from services.classifier.text import language_of
 from services.cli import wiring
 from services.cli.progress import counting
 from services.cli.render import facts, highlighted, print_json, print_table, quoted, remark, say, show
-from services.cli.topics.backtest import backtest, changed_pack
+from services.cli.topics.backtest import changed_pack
 from services.cli.topics.classify import verdicts
 from services.cli.topics.evaluation import evaluate
 from services.cli.topics.lines import BadLine, EntryLine, LabelledLine, read_file, read_lines
 from services.cli.topics.scorecard import as_json, show_backtest, show_evaluation
 from shared.errors import ConfigError
-from shared.models.pack import TopicPack
 from shared.models.topic import Claim, TopicMatch
 
 app = typer.Typer(
@@ -33,32 +34,6 @@ app = typer.Typer(
 )
 COLUMNS = ("name", "title", "languages", "forms", "examples", "threshold", "version")
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The size of a pack."""
-
-    languages: tuple[str, ...]
-    forms: int
-    examples: int
-
-
-def measure(pack: TopicPack) -> Measure:
-    return Measure(
-        languages=tuple(forms.language for forms in pack.languages),
-        forms=sum(
-            sum(
-                len(named)
-                for group in (own.concepts, own.events, own.roles, own.aspects, own.speakers)
-                for named in group.values()
-            )
-            + len(own.masks)
-            + len(own.negatives)
-            for own in pack.languages
-        ),
-        examples=sum(len(own.examples.match) + len(own.examples.no_match) for own in pack.languages),
-    )
 
 
 @app.command("list")
@@ -148,7 +123,7 @@ def backtest_pack(
     in_force = installed_matcher(settings)
     with wiring.opened_backlog(settings) as backlog:
         entries = backlog.entries.since(datetime.now(UTC) - timedelta(days=days))
-        result = backtest(counting(entries, "read"), name, changed, in_force)
+        result = compare(counting(entries, "read"), name, changed, in_force)
     show_backtest(name, result, {"changed": changed.versions[name], "in_force": in_force.versions.get(name)}, json=json)
 
 

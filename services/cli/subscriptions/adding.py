@@ -2,29 +2,27 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from services.cli.render import counted, remark, say
-from services.cli.subscriptions.known import line_of, meant
-from services.cli.subscriptions.secrets import new_secret, read_secret
-from services.cli.subscriptions.watching import Silence, answered
-from services.cli.subscriptions.words import told_attempt, where
-from services.cli.wiring import Delivering
+from services.cli.subscriptions.words import told_attempt
 from services.notifier.channels import CHANNELS, Means
 from services.notifier.subjects import HANDSHAKE
 from services.notifier.wiring import guarded_client
-from shared.config.problems import explain, unknown
-from shared.config.subscriptions import SecretProblem, resolved_secrets, written_subscriptions
+from services.operations.subscriptions.describing import ELSEWHERE, where
+from services.operations.subscriptions.making import make, unknown_topics
+from services.operations.subscriptions.secrets import new_secret
+from services.operations.subscriptions.stores import Delivering
+from services.operations.subscriptions.watching import Silence, answered
+from shared.config.problems import explain
+from shared.config.subscriptions import WHSEC_FORM, SecretProblem, is_webhook_secret, resolved_secrets
 from shared.errors import ConfigError
-from shared.models.endpoint import EndpointState, EndpointStatus
-from shared.models.pack import RULE_FILE
-from shared.models.subscription import OPEN_CHANNELS, Attempt, Subscription
+from shared.models.endpoint import EndpointStatus
+from shared.models.subscription import OPEN_CHANNELS, Subscription
 from shared.settings import Settings
 
-ELSEWHERE = ("env:", "file:")
 # A person waits for the first attempts; the others follow by themselves.
 ATTEMPTS_TOLD = 3
 OPTIONS = {
@@ -103,11 +101,8 @@ def _option(location: Sequence[int | str], channel: str) -> str:
 
 
 def _check_topics(settings: Settings, subscription: Subscription) -> None:
-    names = sorted(rule.parent.name for rule in settings.topics_dir.glob(f"*/{RULE_FILE}"))
-    wrong = [topic for topic in subscription.topics if topic not in names]
-    if wrong:
-        nothing = [f"none, for {settings.topics_dir} is empty"]
-        raise ConfigError(*(f"--topic: {unknown(f'no topic `{each}`', each, names or nothing)}" for each in wrong))
+    if wrong := unknown_topics(settings, subscription.topics):
+        raise ConfigError(*(f"--topic: {each}" for each in wrong))
 
 
 def _resolved(subscription: Subscription, channel: str) -> Subscription:
@@ -126,53 +121,31 @@ def _check_address(settings: Settings, subscription: Subscription) -> None:
         raise ConfigError(f"--{channel.type}: {str(error).partition(': ')[2]}") from None
 
 
-async def _check_new(settings: Settings, stores: Delivering, subscription_id: str) -> None:
-    """Raises ConfigError for an id that is taken."""
-    path = settings.subscriptions_file
-    if any(each.id == subscription_id for each in written_subscriptions(path)):
-        raise ConfigError(f"{line_of(path, subscription_id)}: {subscription_id} stands in this file; change it there")
-    if await stores.subscriptions.find(subscription_id):
-        raise ConfigError(f"ID: {subscription_id} is there already; `tocsin subscriptions remove {subscription_id}`")
+async def put(settings: Settings, stores: Delivering, subscription: Subscription) -> str:
+    """The place in its log after which its tests stand. Raises ConfigError for an id that is taken."""
+    name = subscription.id
+    made = await make(settings, stores, subscription)
+    if made is None:
+        raise ConfigError(f"ID: {name} is there already; `tocsin subscriptions remove {name}`")
+    if made.lost:
+        remark(f"{counted(made.lost, 'message')} for an earlier {name} will not be told; `recover` orders them anew")
+    return made.place
 
 
-async def put(settings: Settings, stores: Delivering, subscription: Subscription) -> list[Attempt]:
-    """It begins anew, also under an id that was there before, of which the tests are returned; a notifier then sends it
-    one. Raises ConfigError."""
-    await _check_new(settings, stores, subscription.id)
-    before = await stores.endpoints.attempts_with(subscription.id, HANDSHAKE)
-    now, name = datetime.now(UTC), subscription.id
-    if waited := sum(await stores.endpoints.waiting([name])):
-        remark(f"{counted(waited, 'message')} for an earlier {name} will not be told; `recover` orders them anew")
-    await _forget(stores, name)
-    await stores.endpoints.begin(name, EndpointState(status=EndpointStatus.PENDING, changed_at=now))
-    await stores.subscriptions.put(subscription)
-    await stores.endpoints.add({name: {HANDSHAKE: now.timestamp()}})
-    await stores.due.schedule({name: now.timestamp()})
-    return before
-
-
-async def _forget(stores: Delivering, subscription_id: str) -> None:
-    """What stands at its endpoint, whose lease ends. What it was told of stories is kept."""
-    await stores.due.remove([subscription_id])
-    await stores.endpoints.remove(subscription_id)
-    await stores.deliveries.forget(subscription_id, [HANDSHAKE])
-
-
-async def shake_hands(stores: Delivering, subscription: Subscription, before: Sequence[Attempt]) -> bool:
-    """Tells each attempt; whether it is active in the end. `before`: an earlier one's of this id."""
+async def shake_hands(stores: Delivering, subscription: Subscription, place: str) -> bool:
+    """Tells each attempt after this place in the log; whether it is active in the end."""
     say("waiting for the answer to a webhook.test")
-    told = list(before)
-    while len(told) < len(before) + ATTEMPTS_TOLD:
-        attempt = await answered(stores, subscription.id, HANDSHAKE, told)
-        if isinstance(attempt, Silence):
-            remark(attempt.value)
+    for _ in range(ATTEMPTS_TOLD):
+        logged = await answered(stores, subscription.id, HANDSHAKE, place)
+        if isinstance(logged, Silence):
+            remark(logged.value)
             break
-        told.append(attempt)
-        say(f"  {told_attempt(attempt)}")
+        place = logged.place
+        say(f"  {told_attempt(logged.attempt)}")
         if (await stores.endpoints.load(subscription.id)).status is EndpointStatus.ACTIVE:
             say(f"{subscription.id} is active")
             return True
-        if attempt.next_at is None:
+        if logged.attempt.next_at is None:
             break
     remark(still_pending(subscription.id))
     return False
@@ -189,13 +162,18 @@ def added(subscription: Subscription) -> str:
     return f"added {subscription.id}: {subscription.channel.type} to {where(subscription.channel)}, kept in the store"
 
 
-async def remove(settings: Settings, stores: Delivering, subscription_id: str) -> list[str]:
-    """Raises ConfigError for one of the file; TocsinError for one that is not there."""
-    found = await meant(settings, stores, subscription_id)
-    if not await stores.subscriptions.remove(found.id):
-        place = line_of(settings.subscriptions_file, found.id)
-        raise ConfigError(f"{place}: {found.id} stands in this file; take it out there")
-    (waited,) = await stores.endpoints.waiting([found.id])
-    await _forget(stores, found.id)
-    lost = f"; {counted(waited, 'message')} waited there, and will not be told" if waited else "; nothing waited there"
-    return [f"removed {found.id}{lost}", f"its log stays: tocsin subscriptions log {found.id}"]
+def removed(subscription_id: str, lost: int) -> list[str]:
+    waited = f"{counted(lost, 'message')} waited there, and will not be told" if lost else "nothing waited there"
+    return [f"removed {subscription_id}; {waited}", f"its log stays: tocsin subscriptions log {subscription_id}"]
+
+
+def read_secret(path: Path) -> str:
+    """Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(4096).decode("ascii", "replace").strip()
+    except OSError as error:
+        raise ConfigError(f"--secret-file: {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    if not is_webhook_secret(text):
+        raise ConfigError(f"--secret-file: the content of {path} is not a webhook secret; {WHSEC_FORM}")
+    return text

@@ -10,13 +10,13 @@ from pydantic import SecretStr
 from services.notifier.calendar import quiet_until
 from services.notifier.channels import CHANNELS, Means
 from services.notifier.wiring import guarded_client
+from services.operations.subscriptions.describing import ELSEWHERE
 from shared.config.document import Document
 from shared.errors import ConfigError
 from shared.models.allowed import Location
 from shared.models.subscription import Subscription, WebhookChannel
 from shared.settings import Settings
 
-ELSEWHERE = ("env:", "file:")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 

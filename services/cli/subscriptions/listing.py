@@ -1,91 +1,21 @@
 """What `list`, `show` and `log` tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.text import Text
 
 from services.cli.render import ahead, counted, facts, moment, print_table, remark, say, show
-from services.cli.subscriptions.known import OFF, Known, known, meant
-from services.cli.subscriptions.words import (
-    ATTEMPT_COLUMNS,
-    STYLES,
-    attempt_row,
-    filters,
-    home,
-    is_story,
-    quiet,
-    state_of,
-    succeeded,
-    told,
-    where,
-)
-from services.cli.wiring import Delivering
+from services.cli.subscriptions.words import ATTEMPT_COLUMNS, STYLES, attempt_row, filters, home, quiet, told
 from services.notifier.calendar import next_digest, quiet_until
-from shared.models import canary
+from services.operations.subscriptions.describing import OFF, Known, state_of, where
+from services.operations.subscriptions.standing import Standing
 from shared.models.endpoint import EndpointState, EndpointStatus
-from shared.models.subscription import Attempt, EmailChannel, Signing, Subscription
+from shared.models.subscription import EmailChannel, Signing, Subscription
 from shared.settings import Settings
-from shared.store.endpoints import LOGGED_ATTEMPTS
+from shared.store.endpoints import Logged
 
 COLUMNS = ("id", "channel", "where", "state", "waiting", "last success", "last outcome", "managed by", "told")
-ATTEMPTS_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an endpoint is doing. `next_at`: when what waits there is looked at."""
-
-    state: EndpointState
-    waiting: int
-    next_at: datetime | None = None
-    attempts: Sequence[Attempt] = ()
-    signing: Signing | None = None
-
-
-async def every(settings: Settings, stores: Delivering) -> tuple[list[Known], dict[str, Standing]]:
-    """Each subscription, and by its id how it is doing."""
-    found = await known(settings, stores)
-    ids = [each.id for each in found]
-    states, waiting = await stores.endpoints.load_many(ids), await stores.endpoints.waiting(ids)
-    return found, {each: Standing(state, many) for each, state, many in zip(ids, states, waiting, strict=True)}
-
-
-async def one(settings: Settings, stores: Delivering, subscription_id: str) -> tuple[Known, Standing, dict[str, str]]:
-    """With the titles of the stories that its last attempts were about."""
-    found = await meant(settings, stores, subscription_id)
-    standing = await _standing(stores, found.id)
-    return found, standing, await titles(stores, standing.attempts)
-
-
-async def logged(
-    settings: Settings, stores: Delivering, subscription_id: str, count: int, *, failed: bool
-) -> tuple[list[Attempt], dict[str, str]]:
-    """Also of one that is removed, as long as its log is there; never the canary's."""
-    attempts = await stores.endpoints.attempts(subscription_id, LOGGED_ATTEMPTS if failed else count)
-    if not attempts or subscription_id == canary.NAME:
-        await meant(settings, stores, subscription_id)
-    found = [attempt for attempt in attempts if not (failed and succeeded(attempt))][:count]
-    return found, await titles(stores, found)
-
-
-async def _standing(stores: Delivering, subscription_id: str) -> Standing:
-    at = await stores.endpoints.next_at(subscription_id)
-    (waiting,) = await stores.endpoints.waiting([subscription_id])
-    return Standing(
-        await stores.endpoints.load(subscription_id),
-        waiting,
-        None if at is None else datetime.fromtimestamp(at, UTC),
-        await stores.endpoints.attempts(subscription_id, ATTEMPTS_SHOWN),
-        await stores.signings.find(subscription_id),
-    )
-
-
-async def titles(stores: Delivering, attempts: Iterable[Attempt]) -> dict[str, str]:
-    """Story id → title, of those that are still kept."""
-    ids = list(dict.fromkeys(attempt.subject for attempt in attempts if is_story(attempt.subject)))
-    return {story.id: story.title for story in await stores.stories.load_many(ids) if story}
 
 
 def show_list(subscriptions: Sequence[Known], standings: Mapping[str, Standing] | None) -> None:
@@ -131,8 +61,8 @@ def show_one(settings: Settings, known: Known, standing: Standing, titles: dict[
         say("nothing was sent yet")
 
 
-def show_attempts(attempts: Sequence[Attempt], titles: dict[str, str]) -> None:
-    print_table(ATTEMPT_COLUMNS, (attempt_row(each, titles) for each in attempts), elastic="title")
+def show_attempts(attempts: Sequence[Logged], titles: dict[str, str]) -> None:
+    print_table(ATTEMPT_COLUMNS, (attempt_row(each.attempt, titles) for each in attempts), elastic="title")
 
 
 def _configured(settings: Settings, known: Known) -> list[tuple[str, object]]:

@@ -2,29 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
-from pathlib import Path
 
 from services.cli.render import counted, moment, print_table, say
-from services.cli.subscriptions.known import known, one_of, together
 from services.cli.subscriptions.words import kind
-from services.cli.wiring import Delivering
 from services.notifier.rehearse import Message, Rehearsal, Untold
-from shared.config.subscriptions import written_subscriptions
-from shared.models.story import Story
-from shared.models.subscription import Subscription
-from shared.settings import Settings
 
 COLUMNS = ("at", "type", "severity", "reason", "detail", "title")
 UNTOLD_COLUMNS = ("at", "story", "revision", "held back by", "title")
-
-
-async def material(
-    settings: Settings, stores: Delivering, subscription_id: str, file: Path | None, since: datetime
-) -> tuple[Subscription, list[Story]]:
-    """The subscription, from `file` if it is not in force yet, and the stories that have changed since then."""
-    there = together(written_subscriptions(file)) if file else await known(settings, stores)
-    return one_of(there, subscription_id).subscription, await stores.stories.changed_since(since)
 
 
 def show_rehearsal(rehearsal: Rehearsal, *, untold: bool) -> None:

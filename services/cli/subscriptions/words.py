@@ -2,27 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from services.cli.render import moment
-from services.cli.subscriptions.known import OFF, Home, Known
-from shared.models.endpoint import EndpointState, EndpointStatus
-from shared.models.subscription import (
-    AppriseChannel,
-    Attempt,
-    Channel,
-    DiscordChannel,
-    EmailChannel,
-    JournalChannel,
-    MessageType,
-    SlackChannel,
-    Subscription,
-    WebhookChannel,
-)
+from services.operations.subscriptions.describing import Home, Known, is_story, where
+from shared.models.endpoint import EndpointState
+from shared.models.subscription import Attempt, EmailChannel, MessageType, Subscription
 
 STYLES = {"active": "green", "failing": "yellow", "open": "red", "pending": "yellow", "disabled": "bold red"}
-NEW = EndpointState().reason
-_ELSEWHERE = ("env:", "file:")
 _FILTERS = {
     "topics": "topics",
     "event_types": "event types",
@@ -30,27 +16,6 @@ _FILTERS = {
     "sources": "sources",
     "tiers": "tiers",
 }
-
-
-def where(channel: Channel) -> str:
-    """The host, or where the address is kept."""
-    match channel:
-        case WebhookChannel():
-            return _host(channel.url)
-        case EmailChannel():
-            return channel.host
-        case JournalChannel():
-            return channel.path
-        case SlackChannel() | DiscordChannel() | AppriseChannel():
-            text = channel.url.get_secret_value()
-            if text.startswith(_ELSEWHERE):
-                return text
-            return f"{urlsplit(text).scheme}://" if isinstance(channel, AppriseChannel) else _host(text)
-
-
-def _host(url: str) -> str:
-    """With the port, if there is one; without user, path and the rest."""
-    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def told(subscription: Subscription) -> str:
@@ -86,14 +51,6 @@ def filters(subscription: Subscription) -> list[tuple[str, object]]:
     return [*listed, *((name, value) for name, value in least if value)]
 
 
-def state_of(subscription: Subscription, state: EndpointState) -> tuple[str, str]:
-    """Its name, and the reason if it is told."""
-    if not subscription.enabled:
-        return EndpointStatus.DISABLED.value, OFF
-    well = state.status is EndpointStatus.ACTIVE
-    return state.status.value, "" if well or state.reason == NEW else state.reason.replace("_", " ")
-
-
 def described(known: Known, state: EndpointState | None, waiting: int | None) -> dict[str, object]:
     """`endpoint` and `waiting` are null where no Redis could be asked."""
     subscription = known.subscription
@@ -116,10 +73,6 @@ def home(known: Known, path: object) -> str:
 def title(attempt: Attempt, titles: dict[str, str]) -> str:
     """Of the story; of what tells of none, its subject."""
     return titles.get(attempt.subject, "") if is_story(attempt.subject) else attempt.subject
-
-
-def is_story(subject: str) -> bool:
-    return ":" not in subject and subject != "digest"
 
 
 def kind(type_: MessageType) -> str:
@@ -146,10 +99,6 @@ def told_attempt(attempt: Attempt) -> str:
     """`delivered  HTTP 204  in 0.01 s  msg_…`."""
     took = f"in {attempt.seconds:.2f} s"
     return "  ".join(filter(None, (attempt.outcome, attempt.detail, took, attempt.webhook_id)))
-
-
-def succeeded(attempt: Attempt) -> bool:
-    return attempt.outcome == "delivered"
 
 
 def clock(at: datetime) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import chain
 
+from services.classifier.backtest import Compared, Hit
 from services.cli.render import counted, moment, plain, print_json, print_table, quoted, say
-from services.cli.topics.backtest import Backtest, Hit
 from services.cli.topics.evaluation import NOT_FOUND, Evaluation, Judged
 from services.cli.topics.quality import Measured, Quality, share
 
@@ -44,7 +44,7 @@ def as_json(evaluation: Evaluation, versions: Mapping[str, str]) -> dict[str, ob
     }
 
 
-def show_backtest(topic: str, result: Backtest, versions: Mapping[str, str | None], *, json: bool) -> None:
+def show_backtest(topic: str, result: Compared, versions: Mapping[str, str | None], *, json: bool) -> None:
     if json:
         print_json({"topic": topic, "versions": versions, **_backtested(result)})
         return
@@ -57,7 +57,7 @@ def show_backtest(topic: str, result: Backtest, versions: Mapping[str, str | Non
     say(", ".join(f"{name.replace('_', ' ')}: {version or 'no such topic'}" for name, version in versions.items()))
 
 
-def _backtested(result: Backtest) -> dict[str, object]:
+def _backtested(result: Compared) -> dict[str, object]:
     def told(hits: list[Hit]) -> list[dict[str, object]]:
         return [hit.entry.model_dump(mode="json") | {"match": hit.match.model_dump(mode="json")} for hit in hits]
 

@@ -4,16 +4,16 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
 from services.gateway.api.access import needs
 from services.gateway.api.paging import NOT_OURS, Cursor, Limit, Page, cursor, paged, parts_of
 from services.gateway.api.problems import RESPONSES
-from services.gateway.api.streaming import AlertEvents
+from services.gateway.api.streaming import AlertEvents, followed
 from services.gateway.areas.alerts import NEWEST, OLDEST, AlertArea, Found
 from services.gateway.choice import AlertChoice
-from services.gateway.live import Live, NotYet
+from services.gateway.live import Live
 from services.gateway.views.alerts import AlertView
 from shared.models.access import Scope
 from shared.models.base import UtcDatetime
@@ -90,19 +90,9 @@ def alert_routes(area: AlertArea, live: Live) -> APIRouter:
     async def stream(query: Annotated[StreamQuery, Query()], last_event_id: LastEventId = "") -> AlertEvents:
         """Each alert once. When the connection breaks, come again with the last `id` in `Last-Event-ID`: what came
         meanwhile is told first. A heartbeat comes every 15 s; whoever is too slow is cut off, and may come again."""
-        if live.is_full:
-            raise _come_again("so many follow already that no more are taken")
-        try:
-            await live.ready()
-        except NotYet:
-            raise _come_again("Redis does not answer") from None
-        return AlertEvents(live, query.wants, last_event_id or query.last_event_id)
+        return await followed(live, query.wants, last_event_id or query.last_event_id)
 
     return router
-
-
-def _come_again(why: str) -> HTTPException:
-    return HTTPException(503, why, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def _found(area: AlertArea, query: AlertQuery) -> Found:

@@ -12,7 +12,7 @@ _BY_WORD = {area.value: area for area in GatewayArea} | {"backtests": GatewayAre
 
 class Counted:
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
@@ -24,7 +24,7 @@ class Counted:
                 metrics.GATEWAY_SECONDS.labels(area=area).observe(perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, send_counted)
+        await self.app(scope, receive, send_counted)
 
 
 def area_of(path: str) -> GatewayArea:

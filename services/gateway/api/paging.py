@@ -1,7 +1,7 @@
 """Lists in pages: a cursor says where the next begins, and means nothing to anybody else."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -47,3 +47,18 @@ def parts_of(text: str, kinds: Sequence[type]) -> list[Part]:
     except (ValueError, TypeError):
         pass
     raise NOT_OURS
+
+
+def cut(
+    every: Sequence[T],
+    key: Callable[[T], tuple[str, str]],
+    limit: int,
+    after: str | None,
+    request: Request,
+    response: Response,
+) -> Page[T]:
+    """A page of what is at hand as a whole, in the order of its keys: what comes or goes meanwhile shifts nothing."""
+    begin = tuple(parts_of(after, (str, str))) if after else None
+    rest = [each for each in every if begin is None or key(each) > begin]
+    following = cursor(*key(rest[limit - 1])) if len(rest) > limit else None
+    return paged(request, response, rest[:limit], following)

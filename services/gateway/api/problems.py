@@ -1,19 +1,24 @@
 """Errors as problem details (RFC 9457)."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import ExceptionHandler
 
+from shared.errors import ConfigError, Invalid, ReadOnly, Refused, TocsinError, Unanswered, Unknown
 from shared.logs import get_logger
 from shared.models.base import Model
 from shared.store.patience import StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+# What is wrong with a file of the server's is nothing that the caller can help.
+KINDS: dict[type[TocsinError], int] = {Unknown: 404, Refused: 409, ReadOnly: 409, Invalid: 422, ConfigError: 503}
 log = get_logger()
 
 
@@ -33,7 +38,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
     }
-    for status in (400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503)
+    for status in (400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 503)
 }
 
 
@@ -42,25 +47,41 @@ def problem(request: Request, status: int, detail: str, headers: dict[str, str] 
     return JSONResponse(told.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 
+async def _told(status: int, request: Request, error: Exception) -> JSONResponse:
+    return problem(request, status, "; ".join(error.problems if isinstance(error, ConfigError) else [str(error)]))
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(request, error.status_code, error.detail, dict(error.headers or {}))
+
+
+async def away(request: Request, error: Exception) -> Response:
+    log.warning("redis.unavailable", error=str(error)[:200])
+    return problem(request, 503, "Redis does not answer", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+# What is told in the same words wherever it is raised, in a route or before any is chosen.
+HANDLERS: dict[type[Exception], ExceptionHandler] = {HTTPException: refused, **dict.fromkeys(StoreUnavailable, away)}
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Have every error of `app` answered as a problem."""
-
-    @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return problem(request, error.status_code, error.detail, dict(error.headers or {}))
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         wrong = (f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
         return problem(request, 422, "; ".join(wrong))
 
+    @app.exception_handler(Unanswered)
+    async def unanswered(request: Request, error: Unanswered) -> JSONResponse:
+        return problem(request, 503, str(error), {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return problem(request, 500, f"this should not happen ({type(error).__name__}); the log says more")
 
-    async def away(request: Request, error: Exception) -> JSONResponse:
-        log.warning("redis.unavailable", error=str(error)[:200])
-        return problem(request, 503, "Redis does not answer", {"Retry-After": str(RETRY_AFTER_SECONDS)})
-
-    for kind in StoreUnavailable:
-        app.add_exception_handler(kind, away)
+    for wrong, status in KINDS.items():
+        app.add_exception_handler(wrong, partial(_told, status))

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from fastapi import HTTPException
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.live import Live, Opened, Still, Told, Wants
+from services.gateway.api.problems import RETRY_AFTER_SECONDS
+from services.gateway.live import Live, NotYet, Opened, Still, Told, Wants
 from shared.logs import get_logger
 from shared.store.patience import StoreUnavailable
 
@@ -34,6 +36,21 @@ class AlertEvents(EventSourceResponse):
                 await super().__call__(scope, receive, send)
             except SendTimeoutError:
                 log.info("gateway.stream_cut", silent_seconds=SEND_SECONDS)
+
+
+async def followed(live: Live, wants: Wants, after: str | None) -> AlertEvents:
+    """The answer to who wants to follow. Raises HTTPException (503) while that cannot be."""
+    if live.is_full:
+        raise _come_again("so many follow already that no more are taken")
+    try:
+        await live.ready()
+    except NotYet:
+        raise _come_again("Redis does not answer") from None
+    return AlertEvents(live, wants, after)
+
+
+def _come_again(why: str) -> HTTPException:
+    return HTTPException(503, why, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def _events(live: Live, wants: Wants, after: str | None) -> AsyncGenerator[bytes]:

@@ -50,9 +50,6 @@ class StoryArea:
                 yield place, there.get(place[1])
             before = places[-1]
 
-    async def newest_in_full(self, limit: int) -> list[StoryView]:
-        return [StoryView.of(story) for story in await self.stories.newest(limit)]
-
     async def find(self, story_id: str) -> StoryView | None:
         story = await self.stories.load(story_id)
         return StoryView.of(story) if story else None

@@ -21,6 +21,14 @@ class SystemArea:
         """Oldest first."""
         return await asyncio.to_thread(self.queue.dead_letters)
 
+    async def retry(self, entry_id: str) -> bool:
+        """Have the entry classified again; whether it was set aside. One whose text has expired is just gone then."""
+        return bool(await asyncio.to_thread(self.queue.retry_dead_letters, [entry_id]))
+
+    async def drop(self, entry_id: str) -> bool:
+        """Forget it for good; whether it was set aside."""
+        return bool(await asyncio.to_thread(self.queue.drop_dead_letters, [entry_id]))
+
     async def status(self) -> Status:
         feeds = Counter(feed.state for feed in await self.feeds.every())
         return Status(

@@ -1,0 +1,37 @@
+"""Stories as people read them: beside what a story holds, what its articles say and where its places lie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.gateway.ports import Entries, Feeds, Stories, Topics
+from services.gateway.views.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingArea:
+    stories: Stories
+    entries: Entries
+    feeds: Feeds
+    topics: Topics
+
+    async def ringing(self, limit: int, languages: Sequence[str] = ()) -> list[Reading]:
+        """Those that rang, newest change first; without the texts of their articles. `languages`: the reader's."""
+        stories = [story for story in await self.stories.newest(limit) if story.revisions]
+        countries = await self._countries() if stories else {}
+        places = {topic.name: topic.places for topic in await self.topics.all()}
+        return [Reading.of(story, {}, countries, places.get(story.topic, {}), languages) for story in stories]
+
+    async def find(self, story_id: str, languages: Sequence[str] = ()) -> Reading | None:
+        """With the texts of its articles, as far as they are kept."""
+        story = await self.stories.load(story_id)
+        if story is None:
+            return None
+        entries = await self.entries.load([article.entry_id for article in story.articles])
+        texts = {entry.id: entry for entry in entries}
+        topic = await self.topics.find(story.topic)
+        return Reading.of(story, texts, await self._countries(), topic.places if topic else {}, languages)
+
+    async def _countries(self) -> dict[str, str]:
+        """Name of a feed → its country."""
+        feeds = [known.feed for known in await self.feeds.known()]
+        return {feed.name: feed.country for feed in feeds if feed.country}
