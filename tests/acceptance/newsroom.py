@@ -21,6 +21,7 @@ from shared.config.feeds import load_feeds
 from shared.runtime.serving import served
 from tests.acceptance.chaos import OUTLETS, Outlets, page
 from tests.hub import Hub, running_hub
+from tests.servers import until
 
 HOSTS = 5
 PUBLISH_SECONDS = 0.6
@@ -73,7 +74,7 @@ class Host:
 
 @dataclass(slots=True)
 class Newsroom:
-    """`replayed`: feeds that somebody else serves on loopback, by name."""
+    """`replayed`: feeds that somebody else serves on loopback, by name. `names_hub`: whether an outlet does so yet."""
 
     demo: FeedServer
     hub: Hub
@@ -81,6 +82,7 @@ class Newsroom:
     draw: random.Random
     faulty_share: float = FAULTY_SHARE
     publishes: bool = True
+    names_hub: bool = False
     outlets: Outlets = field(init=False)
     hosts: list[Host] = field(init=False)
 
@@ -128,14 +130,15 @@ class Newsroom:
         listed.append((guid, f"Lighthouse number {guid[4:]} on the coast has gone dark", datetime.now(UTC)))
 
     async def push(self) -> None:
-        """The hub tells what it has subscribed us to."""
+        """The hub tells what it has been asked for; it waits until it is."""
+        await until(lambda: self.hub.answers)
         asked = self.hub.asked[-1]
         async with httpx.AsyncClient(trust_env=False) as http:
             body = (await http.get(asked["hub.topic"])).content
         await self.hub.push(asked, body)
 
     def _answering(self, app: ASGIApp) -> ASGIApp:
-        """With the faults of real ones; the first outlet names the hub."""
+        """With the faults of real ones; the first outlet is who names the hub."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             is_feed = not scope["path"].startswith("/page/")
@@ -147,7 +150,7 @@ class Newsroom:
             link = (b"link", f"<{self.hub.url}>; rel=hub, {topic}".encode())
 
             async def linked(message: Message) -> None:
-                if message["type"] == "http.response.start" and scope["path"] == "/0":
+                if message["type"] == "http.response.start" and scope["path"] == "/0" and self.names_hub:
                     message["headers"] = [*message["headers"], link]
                 await send(message)
 

@@ -28,7 +28,7 @@ from tests.receivers import Receiver
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("poller", "classifier-0", "classifier-1", "notifier", "gateway")
-DESKS = ("desk-0", "desk-1", "desk-2")
+DESKS = tuple(f"desk-{n}" for n in range(6))
 DEAD, GONE, DEMO = "dead", "gone", "demo"
 # A minute as a second; what must outlast an attempt or a poll, less fast.
 PACE = {

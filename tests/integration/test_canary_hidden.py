@@ -108,7 +108,8 @@ async def is_hidden_by_the_gateway(url: str, story: Story) -> None:
     async with gateway_on(url) as client:
         described = (await client.get("/openapi.json")).json()["paths"]
         assert "/v1/stories/{story_id}" in described
-        read = [path for path, methods in described.items() if "get" in methods]
+        # The stream has no end: test_gateway_stream.py looks at what it leaves out.
+        read = [path for path, methods in described.items() if "get" in methods and path != "/v1/alerts/stream"]
         for path in ["/", *read, "/v1/stories?topic=canary", "/v1/alerts?limit=500", "/v1/stories?limit=500"]:
             answer = await client.get(path.format_map(own))
             assert answer.status_code == (404 if "{" in path else 200), path

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,10 @@ async def is_now(gateway: httpx.AsyncClient, state: str, name: str = "desk") -> 
 
 def bodies(receiver: Receiver) -> list[Body]:
     return [json.loads(request.body) for request in receiver.requests]
+
+
+def has(receiver: Receiver, requests: int) -> bool:
+    return len(receiver.requests) == requests
 
 
 def kinds(receiver: Receiver) -> list[str]:
@@ -281,7 +286,7 @@ async def test_those_of_file_and_store_are_listed_by_id_in_pages(house: House, g
         found += told(answer)["items"]
         assert "hunter2" not in answer.text
         link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("link", ""))
-        path = link[1] if link else ""
+        path = str(answer.url.join(link[1])) if link else ""
     assert [(each["id"], each["managed_by"], each["channel"]["where"], each["state"]) for each in found] == [
         ("a", "file", "alerts.jsonl", "active"),
         ("b", "store", "discord.com", "active"),
@@ -326,9 +331,8 @@ async def test_every_attempt_is_shown_newest_first_in_pages_also_of_one_that_is_
         await active(gateway, to(receiver.url))
         for number in range(3):
             house.tell(fresh(str(number), title=f"story {number}"))
+            await until(partial(has, receiver, 3 + number))
             await until(house.is_idle)
-        await until(lambda: len(receiver.requests) == 5)
-        await until(house.is_idle)
         told(await gateway.get(f"{PATH}/desk/deliveries"))
         assert (await gateway.delete(f"{PATH}/desk")).status_code == 204
     pages, path = list[object](), f"{PATH}/desk/deliveries?limit=2"

@@ -262,4 +262,5 @@ def test_grafana_asks_the_prometheus_that_the_boards_begin_with() -> None:
 
 def test_the_page_of_stories_is_where_compose_publishes_it() -> None:
     (published,) = compose("gateway")["ports"]
-    assert f"http://localhost:{published.split(':')[1]}" == GATEWAY
+    (port,) = re.findall(r"\$\{GATEWAY_PORT:-(\d+)\}", published)
+    assert f"http://localhost:{port}" == GATEWAY
