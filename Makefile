@@ -63,7 +63,8 @@ eval: install ## measure on labelled files: TOPIC_ITEMS=a.jsonl STORY_ITEMS=b.js
 	@test -z "$(NEWS)" || $(BIN)/python -m tests.acceptance.false_alarms $(NEWS)
 
 docs: install ## write the generated reference pages anew
-	@set -e; for page in settings:shared.settings keys:shared.keys metrics:shared.metrics cli:services.cli.reference; do \
+	@set -e; for page in settings:shared.settings keys:shared.keys metrics:shared.metrics cli:services.cli.reference \
+	  api:services.gateway.reference; do \
 	  file=$(REFERENCE)/$${page%%:*}.md; \
 	  $(BIN)/python -m "$${page#*:}" > "$$file.new"; \
 	  mv "$$file.new" "$$file"; \
