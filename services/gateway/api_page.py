@@ -15,10 +15,10 @@ EVERYWHERE = {"401", "403", "422", "429", "503"}
 INTRODUCTION = """\
 # The API
 
-Over HTTP, under `/v1`, where the board is: `http://127.0.0.1:8080` unless settings say otherwise. JSON in and out; times
-are ISO 8601, in UTC. The same as an OpenAPI 3.1 description is at `/openapi.json`.
-[Open the gateway](../how-to/open-the-gateway.md) says who may ask, [follow alerts](../how-to/follow-alerts.md) how to hear
-of what rings.
+Over HTTP, under `/v1`, where the board is: `http://127.0.0.1:8080` unless settings say otherwise. JSON in and out;
+times are ISO 8601, in UTC. The same as an OpenAPI 3.1 description is at `/openapi.json`.
+[Open the gateway](../how-to/open-the-gateway.md) says who may ask, [follow alerts](../how-to/follow-alerts.md) how to
+hear of what rings.
 
     curl -H "Authorization: Bearer $TOKEN" "http://127.0.0.1:8080/v1/stories?severity=high&limit=10"
 

@@ -112,7 +112,7 @@ async def test_the_console_shows_what_becomes_of_endpoints_and_the_next_greeting
     await stopped(first)
 
     second = await started(env)
-    assert "tells     journal (journal), desk (webhook)\n" in await shown_until(second, "state ")
+    assert ", desk (webhook to receiver.example)\n" in await shown_until(second, "state ")
     await stopped(second)
 
 
