@@ -96,7 +96,7 @@ ADDRESS = ! address=$$($(COMPOSE) port $(2) $(3) 2> /dev/null) || printf '  %-12
 up: ## bring the containers up, with Prometheus and Grafana
 	@$(COMPOSE) up --build -d $$($(COMPOSE) up --help | grep -o -m 1 -- '--wait ') $(ARGS)
 	@echo
-	@$(call ADDRESS,Stories,gateway,8080)
+	@$(call ADDRESS,Board,gateway,8080)
 	@$(call ADDRESS,Prometheus,prometheus,9090)
 	@$(call ADDRESS,Grafana,grafana,3000)
 
