@@ -19,9 +19,7 @@ from services.gateway.ports import Pushes
 
 def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | None = None) -> ASGIApp:
     """With `pushes`, hubs are listened to as well. Without `guard`, whoever calls may do everything: for tests."""
-    # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
-    app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
-    app.include_router(api(gateway))
+    app = described(gateway)
     if pushes is not None:
         app.include_router(callbacks(pushes))
     pages, https = Pages(gateway.system.version), guard is not None and guard.https
@@ -35,3 +33,11 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | No
 
     guarded = ErrorPages(guard.around(app) if guard else app, pages)
     return Counted(WithHeaders(guarded, security_headers(https=https)))
+
+
+def described(gateway: Gateway) -> FastAPI:
+    """The API alone, and its description at /openapi.json."""
+    # FastAPI's own documentation pages load scripts from elsewhere: the description must do.
+    app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
+    app.include_router(api(gateway))
+    return app

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from shared.models.base import HttpUrl, Model, UtcDatetime
 from shared.models.subscription import REACHABLE, Day, Secret, SubscriptionId, TimeOfDay, TimeZone, Wishes
@@ -106,20 +106,32 @@ class SubscriptionPatch(Model):
 class NewSecret(Model):
     """Without it one is made, and shown once."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"}]})
+
     secret: WebhookSecret | None = None
 
 
 class StoryToTell(Model):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"story_id": "st_ca978112ca1bbdca"}]})
+
     story_id: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Since(Model):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-02-03T12:00:00Z"}]})
+
     since: UtcDatetime
 
 
 class Days(Model):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"days": 7}]})
+
     days: Annotated[float, Field(ge=0.01, le=MAX_DAYS, description="how far back")] = 7.0
 
 
 class DraftDays(Days):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"subscription": {"languages": ["en"], "min_severity": "high"}, "days": 7}]}
+    )
+
     subscription: Draft
