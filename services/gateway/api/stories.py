@@ -33,7 +33,7 @@ def story_routes(area: StoryArea) -> APIRouter:
 
         A story that changes while you read its list moves to the front of it: you meet none twice.
         """
-        found = await area.page(query, query.limit, _place(query.cursor))
+        found = await area.page(query, query.limit, place_of(query.cursor))
         return paged(request, response, found.stories, cursor(*found.following) if found.following else None)
 
     @router.get("/{story_id}", summary="A story in full", responses=NOT_FOUND)
@@ -70,7 +70,7 @@ def _missing(story_id: str) -> HTTPException:
     return HTTPException(404, f"there is no story {story_id}")
 
 
-def _place(text: str | None) -> Place | None:
+def place_of(text: str | None) -> Place | None:
     if text is None:
         return None
     moment, story_id = parts_of(text, (float, str))
