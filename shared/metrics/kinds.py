@@ -231,11 +231,12 @@ class Standing:
     about: About
 
     def read(self, values: float | Mapping[K, float]) -> Family:
-        """By the value of its label, or the values of its labels. What a closed label does not say stands at 0."""
+        """By the value of its label, or the values of its labels. What closed labels alone do not say stands at 0."""
         family = Family(self.about.name, self.about.help, self.about.kind)
         given = values.items() if isinstance(values, Mapping) else [((), values)]
         found = {(key,) if isinstance(key, str) else (*key,): value for key, value in given}
-        for key in sorted({*found, *self.about.sets}):
+        closed = () if None in self.about.labels.values() else self.about.sets
+        for key in sorted({*found, *closed}):
             labels = dict(zip(self.about.labels, map(str, key), strict=True))
             family.add_sample(self.about.name, labels, found.get(key, 0.0))
         return family
