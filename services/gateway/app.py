@@ -5,6 +5,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from services.gateway.api.counting import Counted
+from services.gateway.api.describing import describe
 from services.gateway.api.headers import WithHeaders, security_headers
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
@@ -28,6 +29,7 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | No
     app.include_router(board(gateway, pages, https=https))
     app.mount("/static", Files())
     answer_with_problems(app)
+    describe(app)
 
     @app.get("/healthz", include_in_schema=False)
     async def alive() -> PlainTextResponse:
