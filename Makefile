@@ -38,12 +38,13 @@ format: install ## put the code into its form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-chaos: install ## kill services and Redis, at random and by receivers; feed the poller what means harm; count what was lost
+chaos: install ## kill services and Redis, at random and by receivers; feed the poller what means harm; cut followers off; count what was lost
 	@$(BIN)/python tests/acceptance/chaos.py $(ARGS)
 	@$(BIN)/python tests/acceptance/pollers.py $(ARGS)
 	@$(BIN)/python -m tests.acceptance.hostile
 	@$(BIN)/python -m tests.acceptance.killing
 	@$(BIN)/python -m tests.acceptance.rotating
+	@$(BIN)/python -m tests.acceptance.streaming
 
 conform: install ## have schemathesis try the running API in all ways, with all checks: three to five minutes
 	@$(BIN)/python -m tests.acceptance.conforming $(ARGS)
@@ -66,7 +67,8 @@ eval: install ## measure on labelled files: TOPIC_ITEMS=a.jsonl STORY_ITEMS=b.js
 	@test -z "$(NEWS)" || $(BIN)/python -m tests.acceptance.false_alarms $(NEWS)
 
 docs: install ## write the generated reference pages anew
-	@set -e; for page in settings:shared.settings keys:shared.keys metrics:shared.metrics cli:services.cli.reference; do \
+	@set -e; for page in settings:shared.settings keys:shared.keys metrics:shared.metrics cli:services.cli.reference \
+	  api:services.gateway.reference; do \
 	  file=$(REFERENCE)/$${page%%:*}.md; \
 	  $(BIN)/python -m "$${page#*:}" > "$$file.new"; \
 	  mv "$$file.new" "$$file"; \
@@ -98,7 +100,7 @@ ADDRESS = ! address=$$($(COMPOSE) port $(2) $(3) 2> /dev/null) || printf '  %-12
 up: ## bring the containers up, with Prometheus and Grafana
 	@$(COMPOSE) up --build -d $$($(COMPOSE) up --help | grep -o -m 1 -- '--wait ') $(ARGS)
 	@echo
-	@$(call ADDRESS,Stories,gateway,8080)
+	@$(call ADDRESS,Board,gateway,8080)
 	@$(call ADDRESS,Prometheus,prometheus,9090)
 	@$(call ADDRESS,Grafana,grafana,3000)
 

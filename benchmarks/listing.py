@@ -31,6 +31,7 @@ from shared.store.stories import _unchanged
 
 MANY, FEW, REQUESTS, ROUNDS = 10_000, 100, 300, 5
 ARTICLES = 5
+PAGE = "/v1/stories?limit=20"
 # Seconds by the clock, and of CPU.
 Took = tuple[float, float]
 # By what is asked: of each gateway, the p99 of each round.
@@ -80,10 +81,10 @@ async def _client(url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 async def _cursors(client: httpx.AsyncClient) -> list[str]:
     """Of all pages but the first."""
-    found, path = list[str](), "/v1/stories"
+    found, path = list[str](), PAGE
     while cursor := (await client.get(path)).json()["next"]:
         found.append(cursor)
-        path = f"/v1/stories?cursor={cursor}"
+        path = f"{PAGE}&cursor={cursor}"
     return found
 
 
@@ -91,7 +92,7 @@ async def _cursors(client: httpx.AsyncClient) -> list[str]:
 COLD = "any page, cold"
 ASKS: Mapping[str, Ask] = {
     "the newest": lambda draw, cursors: "/v1/stories",
-    COLD: lambda draw, cursors: f"/v1/stories?cursor={draw.choice(cursors)}",
+    COLD: lambda draw, cursors: f"{PAGE}&cursor={draw.choice(cursors)}",
     "filtered": lambda draw, cursors: "/v1/stories?severity=low&rung=true",
 }
 

@@ -36,6 +36,7 @@ class Tally:
     rung: set[tuple[str, int]] = field(default_factory=set)
     undelivered: int = 0
     failing: set[str] = field(default_factory=set)
+    answered: bool = False
     restarts: Counter[str] = field(default_factory=Counter)
 
     def line(self) -> str:
@@ -60,6 +61,7 @@ class Display:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
         self.tally = Tally()
+        self.board = ""
         self._live = Live(self._status(), console=self.console, auto_refresh=False, transient=True)
         self._last_status = ""
         self._status_at = datetime.now(UTC)
@@ -88,7 +90,7 @@ class Display:
             return
         known_failing = event.get("feed") in self.tally.failing
         self._count(event)
-        shown = _told(service, event, known_failing, len(self.tally.failing))
+        shown = _told(service, event, known_failing, self.tally)
         if shown is not None:
             self.console.print(shown, no_wrap=True, overflow="ellipsis", crop=self.console.is_terminal)
         self._refresh()
@@ -109,11 +111,14 @@ class Display:
                 self.tally.relevant += 1
             case "alert.not_delivered":
                 self.tally.undelivered += 1
+            case "gateway.listening":
+                self.board = _board(event)
 
     def _count_poll(self, feed: str, outcome: str, new: object) -> None:
         self.tally.polls += 1
         self.tally.entries += new if isinstance(new, int) else 0
         if outcome in _SUCCESSES:
+            self.tally.answered = True
             self.tally.failing.discard(feed)
         else:
             self.tally.failing.add(feed)
@@ -135,11 +140,11 @@ class Display:
             self.console.print(f"{_clock()}  {line}")
 
 
-def _told(service: str, event: dict[str, object], known_failing: bool, failing: int) -> Text | None:
+def _told(service: str, event: dict[str, object], known_failing: bool, tally: Tally) -> Text | None:
     """A log event in a person's words, or None when it is not worth a line."""
     match event.get("event"):
         case "feed.polled":
-            return _poll_line(event, known_failing, failing)
+            return _poll_line(event, known_failing, tally)
         case "entry.relevant":
             mark = "◆" if event.get("rings") else "◇"
             decision = str(event.get("decision"))
@@ -157,32 +162,44 @@ def _told(service: str, event: dict[str, object], known_failing: bool, failing: 
 
 def _ready(event: dict[str, object]) -> str:
     if event.get("event") == "gateway.listening":
-        return f"the board is on http://{event.get('host')}:{event.get('port')}/"
+        return f"the board is at {_board(event)}"
     return f"{event.get('feeds')} feeds configured, {event.get('added')} of them new"
 
 
-def _poll_line(event: dict[str, object], known_failing: bool, failing: int) -> Text | None:
+def _board(event: dict[str, object]) -> str:
+    return f"http://{event.get('host')}:{event.get('port')}/"
+
+
+def _poll_line(event: dict[str, object], known_failing: bool, tally: Tally) -> Text | None:
     """A feed that begins to fail, works again, or has news; a feed that goes on failing is in the status line."""
     feed, outcome, new = event.get("feed"), str(event.get("outcome")), event.get("new")
     if outcome not in _SUCCESSES:
         text = f"{_clock()}  ✗ {feed}: {outcome.replace('_', ' ')}  {event.get('detail')}"
-        if failing == LISTED_FAILURES:
-            text = f"{_clock()}  ✗ and more feeds fail; `tocsin feeds list` shows which"
-        shown = not known_failing and outcome not in _UNSHOWN_FAILURES and failing <= LISTED_FAILURES
+        if len(tally.failing) == LISTED_FAILURES:
+            text = f"{_clock()}  ✗ {_many(tally)}"
+        shown = not known_failing and outcome not in _UNSHOWN_FAILURES and len(tally.failing) <= LISTED_FAILURES
         return Text(text, style="dim red") if shown else None
     if known_failing and not new:
         return Text(f"{_clock()}  ✓ {feed}: works again", style="dim green")
     return Text(f"{_clock()}  + {feed}: {new} new", style="green") if new else None
 
 
+def _many(tally: Tally) -> str:
+    if not tally.answered:
+        return "no feed has answered yet: is the network there?"
+    return "and more feeds fail; `tocsin feeds list` shows which"
+
+
 def alert_block(story: Story, number: int, subscription: str) -> RenderableType:
-    """A story as a person wants to read it: what, how sure, who says so, and all that was collapsed into it."""
+    """A story as a person wants to read it: what, how sure, who says so; at first, all that it is made of."""
     revision = next((r for r in story.revisions if r.number == number), story.revisions[-1])
     rows: list[RenderableType] = [Text(story.title, style="bold")]
     if revision.reason != "new_story":
         rows.append(Text(revision.detail, style="italic"))
     rows += [Text("  • " + claim_text(claim)) for claim in story.said[:LISTED_CLAIMS]]
-    rows += [Text(), Text(_sources_text(story), style="dim"), _articles(story.articles)]
+    rows += [Text(), Text(_sources_text(story), style="dim")]
+    if revision.reason == "new_story":
+        rows.append(_articles(story.articles))
     style = _SEVERITY_STYLES.get(story.severity.value, "cyan")
     title = f"[{style}] {revision.type.value.upper()} [/] {story.topic} · {story.event_type} · {story.severity.value}"
     return Panel(

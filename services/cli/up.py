@@ -13,7 +13,7 @@ from rich.console import Console
 from services.classifier.packs import installed_matcher
 from services.cli.console import Display
 from services.cli.system import Events, RedisKeeper, run_system
-from services.operations.subscriptions.describing import together
+from services.operations.subscriptions.describing import together, where
 from shared.config.feeds import load_feeds
 from shared.config.subscriptions import load_subscriptions
 from shared.errors import TocsinError
@@ -92,14 +92,14 @@ async def _stored(redis_url: str) -> Stored:
 
 def _greeting(settings: Settings, configured: Configured, stored: Stored) -> str:
     known = (each.subscription for each in together(configured.subscriptions, stored.subscriptions))
-    told = ", ".join(f"{each.id} ({each.channel.type})" for each in known if each.enabled)
+    told = ", ".join(f"{each.id} ({each.channel.type} to {where(each.channel)})" for each in known if each.enabled)
     base = settings.metrics_port
     metrics = f"http://{settings.metrics_host}:{base}/metrics" if base else "on any free port"
     return (
         f"Tocsin watches {configured.feeds} feeds for {', '.join(configured.topics)}\n"
         f"  tells     {told or 'nobody: no subscription'}\n"
         f"  state     {settings.data_dir.absolute()}\n"
-        f"  browse    {_browse(settings, stored.tokens)}\n"
+        f"  board     {_board(settings, stored.tokens)}\n"
         f"  metrics   {metrics} and the next ports\n"
     )
 
@@ -110,10 +110,12 @@ async def _tick(display: Display) -> None:
         await asyncio.sleep(1)
 
 
-def _browse(settings: Settings, tokens: bool) -> str:
+def _board(settings: Settings, tokens: bool) -> str:
+    if not settings.gateway_port:
+        return "on any free port"
     if tokens or settings.gateway_open:
         return f"http://{settings.gateway_host}:{settings.gateway_port}/"
-    return f"http://localhost:{settings.gateway_port}/ from this machine; from others after `tocsin tokens create`"
+    return f"http://localhost:{settings.gateway_port}/, for this machine only"
 
 
 class Bell:

@@ -20,16 +20,13 @@ from services.gateway.ports import Pushes
 
 def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | None = None) -> ASGIApp:
     """With `pushes`, hubs are listened to as well. Without `guard`, whoever calls may do everything: for tests."""
-    # FastAPI's own documentation pages load scripts from elsewhere: the description at /openapi.json must do.
-    app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
-    app.include_router(api(gateway))
+    app = described(gateway)
     if pushes is not None:
         app.include_router(callbacks(pushes))
     pages, https = Pages(gateway.system.version), guard is not None and guard.https
     app.include_router(board(gateway, pages, https=https))
     app.mount("/static", Files())
     answer_with_problems(app)
-    describe(app)
 
     @app.get("/healthz", include_in_schema=False)
     async def alive() -> PlainTextResponse:
@@ -37,3 +34,12 @@ def create_app(gateway: Gateway, pushes: Pushes | None = None, guard: Guard | No
 
     guarded = ErrorPages(guard.around(app) if guard else app, pages)
     return Counted(WithHeaders(guarded, security_headers(https=https)))
+
+
+def described(gateway: Gateway) -> FastAPI:
+    """The API alone, and its description at /openapi.json."""
+    # FastAPI's own documentation pages load scripts from elsewhere: the description must do.
+    app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
+    app.include_router(api(gateway))
+    describe(app)
+    return app

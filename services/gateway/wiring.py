@@ -91,7 +91,7 @@ async def opened(settings: Settings, redis_url: str, stop: asyncio.Event | None 
                 feeds=feeds,
                 topics=TopicArea(topics, ExaminationReader(redis), queue, queue.examinations),
                 stories=StoryArea(stories),
-                reading=ReadingArea(stories, EntryReader(redis), feed_store, topics),
+                reading=ReadingArea(StoryArea(stories), stories, EntryReader(redis), feed_store, topics),
                 alerts=AlertArea(AlertStream(redis), stories, home),
                 live=live,
                 subscriptions=SubscriptionArea(settings, delivering(settings, redis)),

@@ -21,6 +21,7 @@ def test_the_demo_rings_once_when_the_story_breaks_and_once_when_its_figure_chan
     assert run.stdout.count("verified") == 2
     assert "casualties 4,000 → 5,000" in run.stdout
     assert "◆ new  " in run.stdout
+    assert "the board is at http://127.0.0.1:" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import re
+import shlex
 import signal
 import sys
 import time
@@ -14,6 +16,7 @@ import pytest
 from services.cli.demo.command import PACE
 from services.cli.demo.feeds_server import FeedServer
 from shared.config.feeds import load_feeds
+from tests.receivers import Receiver
 
 ROOT = Path(__file__).parents[2]
 UP = (sys.executable, "-m", "services.cli", "up")
@@ -21,27 +24,32 @@ DEMO = ROOT / "seeds/demo"
 
 
 @pytest.fixture
-async def env(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
+async def outlets() -> AsyncIterator[FeedServer]:
+    async with FeedServer(DEMO) as server:
+        yield server
+
+
+@pytest.fixture
+def env(outlets: FeedServer, tmp_path: Path) -> dict[str, str]:
     """The demo's outlets, a journal, and a data directory of its own."""
-    async with FeedServer(DEMO) as outlets:
-        feeds = load_feeds(DEMO / "feeds.yaml")
-        lines = [f"  - {{url: '{outlets.url}/feeds/{f.url.rpartition('/')[2]}', name: {f.name!r}}}" for f in feeds]
-        (tmp_path / "feeds.yaml").write_text("feeds:\n" + "\n".join(lines), encoding="utf-8")
-        journal = tmp_path / "alerts.jsonl"
-        (tmp_path / "subscriptions.yaml").write_text(
-            f"subscriptions:\n  - {{id: journal, channel: {{type: journal, path: {journal}}}}}\n", encoding="utf-8"
-        )
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
-        yield (
-            clean
-            | PACE
-            | {
-                "TOCSIN_DATA_DIR": str(tmp_path / "data"),
-                "TOCSIN_FEEDS_FILE": str(tmp_path / "feeds.yaml"),
-                "TOCSIN_SUBSCRIPTIONS_FILE": str(tmp_path / "subscriptions.yaml"),
-                "TOCSIN_TOPICS_DIR": str(ROOT / "seeds/topics"),
-            }
-        )
+    feeds = load_feeds(DEMO / "feeds.yaml")
+    lines = [f"  - {{url: '{outlets.url}/feeds/{f.url.rpartition('/')[2]}', name: {f.name!r}}}" for f in feeds]
+    (tmp_path / "feeds.yaml").write_text("feeds:\n" + "\n".join(lines), encoding="utf-8")
+    journal = tmp_path / "alerts.jsonl"
+    (tmp_path / "subscriptions.yaml").write_text(
+        f"subscriptions:\n  - {{id: journal, channel: {{type: journal, path: {journal}}}}}\n", encoding="utf-8"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    return (
+        clean
+        | PACE
+        | {
+            "TOCSIN_DATA_DIR": str(tmp_path / "data"),
+            "TOCSIN_FEEDS_FILE": str(tmp_path / "feeds.yaml"),
+            "TOCSIN_SUBSCRIPTIONS_FILE": str(tmp_path / "subscriptions.yaml"),
+            "TOCSIN_TOPICS_DIR": str(ROOT / "seeds/topics"),
+        }
+    )
 
 
 async def started(env: dict[str, str]) -> asyncio.subprocess.Process:
@@ -91,10 +99,14 @@ async def test_a_second_run_resumes_and_alerts_nothing_twice(env: dict[str, str]
     assert len(journal_of(env)) == 1
 
 
-async def subscriptions(env: dict[str, str], *words: str) -> None:
-    command = (sys.executable, "-m", "services.cli", "subscriptions", *words)
-    process = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+async def told(env: dict[str, str], *words: str) -> str:
+    """What a command says that does what it should."""
+    command = (sys.executable, "-m", "services.cli", *words)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT, stdout=pipe, stderr=pipe)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, f"{words}: {out.decode()}{err.decode()}"
+    return out.decode()
 
 
 async def test_the_console_shows_what_becomes_of_endpoints_and_the_next_greeting_tells_those_in_the_store(
@@ -102,17 +114,17 @@ async def test_the_console_shows_what_becomes_of_endpoints_and_the_next_greeting
 ) -> None:
     first = await started(env)
     await shown_until(first, "feeds configured")
-    await subscriptions(env, "disable", "journal")
+    await told(env, "subscriptions", "disable", "journal")
     await shown_until(first, "✗ journal: disabled (by hand); everything is kept")
-    await subscriptions(env, "enable", "journal")
+    await told(env, "subscriptions", "enable", "journal")
     await shown_until(first, "✓ journal: active again (enabled)")
-    await subscriptions(env, "test", "journal")
+    await told(env, "subscriptions", "test", "journal")
     await shown_until(first, "→ journal: webhook.test")
-    await subscriptions(env, "add", "desk", "--webhook", "https://receiver.example/", "--no-wait")
+    await told(env, "subscriptions", "add", "desk", "--webhook", "https://receiver.example/", "--no-wait")
     await stopped(first)
 
     second = await started(env)
-    assert "tells     journal (journal), desk (webhook)\n" in await shown_until(second, "state ")
+    assert ", desk (webhook to receiver.example)\n" in await shown_until(second, "state ")
     await stopped(second)
 
 
@@ -156,3 +168,28 @@ async def test_a_redis_that_cannot_be_had_is_told_with_the_ways_out(env: dict[st
     said, _ = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 3, said.decode()
     assert "TOCSIN_REDIS_URL" in said.decode()
+
+
+def commands(page: str) -> list[list[str]]:
+    """The words of each `tocsin` command in a block of its own, in their order."""
+    lines = re.findall(r"^    \.venv/bin/tocsin (.+)$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+async def test_the_commands_of_the_tutorial_lead_to_the_first_alert_in_slack(
+    env: dict[str, str], outlets: FeedServer
+) -> None:
+    async with Receiver() as slack:
+        env |= {"SLACK_URL": slack.url}
+        running = await started(env)
+        await shown_until(running, "CREATED")
+        said = {}
+        for words in commands("docs/tutorial.md"):
+            here = [f"{outlets.urls[0]}?again" if "example.org" in word else word for word in words]
+            said[" ".join(words[:2])] = await told(env, *here)
+        await stopped(running)
+    assert said["topics test"].startswith("relevant to dprk-kursk: matched\n")
+    assert "slack is active" in said["subscriptions add"]
+    assert "delivered" in said["subscriptions test"]
+    assert "1 story to be told" in said["subscriptions recover"]
+    assert [b"casualties" in request.body for request in slack.requests] == [False, False, True]

@@ -151,8 +151,9 @@ async def test_the_keyboard_reaches_the_content_first(board: Board) -> None:
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
-    await expect(page.locator("#to-kursk")).to_be_focused()
-    outline = await page.locator("#to-kursk").evaluate("link => getComputedStyle(link).outlineStyle")
+    first = page.get_by_label("Severity, at least")
+    await expect(first).to_be_focused()
+    outline = await first.evaluate("field => getComputedStyle(field).outlineStyle")
     assert outline == "solid"
 
 

@@ -538,11 +538,11 @@ async def test_a_new_secret_signs_beside_the_old_one_and_is_shown_once(
         assert (told(answer)["secret"], given in answer.text) == (None, False)
         told(await gateway.post(f"{PATH}/desk/test"))
         assert Webhook(given).verify(receiver.requests[-1].body, dict(receiver.requests[-1].headers))
-        for wrong in ("hunter2", "env:HOME", "file:/etc/passwd"):
+        answer = await gateway.post(f"{PATH}/desk/rotate", json={"secret": "hunter2"})
+        assert refused(answer, 422) == "secret: is no webhook secret; allowed: `whsec_` and 24 to 64 bytes in base64"
+        for wrong in ("env:HOME", "file:/etc/passwd"):
             answer = await gateway.post(f"{PATH}/desk/rotate", json={"secret": wrong})
-            assert (
-                refused(answer, 422) == "secret: is no webhook secret; allowed: `whsec_` and 24 to 64 bytes in base64"
-            )
+            assert refused(answer, 422).startswith("secret: names a place on the server")
 
 
 # Asked of the notifier.

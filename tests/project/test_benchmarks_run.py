@@ -73,6 +73,7 @@ def test_alerts_at_a_steady_rate_all_arrive_once() -> None:
     assert (held["deliveries"], held["lost"], held["repeated"]) == (30, 0, 0)
 
 
+@needs_reader
 def test_what_watching_costs_is_measured_on_each_path() -> None:
     sizes = ("--feeds", "5", "--entries", "5", "--deliveries", "10", "--rounds", "1")
     command = [sys.executable, "-m", "benchmarks.observing", *sizes]

@@ -34,7 +34,7 @@ SHELLS = {
         "observing",
     },
     "services.notifier": {"notifier", "fanout", "lane", "briefing", "attempt", "tenure", "book", "canary"},
-    "services.gateway": {"gateway", "app", "live"},
+    "services.gateway": {"gateway", "app", "live", "reference"},
 }
 EVERYWHERE = {"__init__", "__main__", "wiring", "ports"}
 

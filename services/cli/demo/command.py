@@ -38,6 +38,7 @@ PATIENCE_SECONDS = 40.0
 LISTEN_ON_SECONDS = 6.0
 # For the alert to be shown, and seen.
 READ_SECONDS = 1.5
+LOOK = "To look at its board while it runs on: make demo ARGS=--keep"
 PACE = {
     "TOCSIN_POLL_INTERVAL_SECONDS": "1.5",
     "TOCSIN_POLL_INTERVAL_MAX_SECONDS": "1.5",
@@ -95,6 +96,8 @@ async def _demo(keep: bool, seeds: Path) -> int:
         display.say(_greeting(outlets, receiver))
         report = await _run(settings, outlets, receiver, display, stop, keep)
     Console(highlight=False).print(summary(report))
+    if not keep:
+        Console(highlight=False).print(LOOK)
     return 0 if report.as_expected else 1
 
 
@@ -124,7 +127,7 @@ async def _script(
         await _received(receiver, 2, stop)
         await _pause(stop, LISTEN_ON_SECONDS)
         if keep:
-            display.say("\nThe demo runs on until Ctrl-C.\n", "bold")
+            display.say(f"\nThe demo runs on until Ctrl-C, and its board at {display.board}\n", "bold")
             await stop.wait()
         async with connect(redis_url) as redis:
             stories = await StoryReader(redis).newest(20)

@@ -10,7 +10,11 @@ from services.gateway.api.problems import RESPONSES
 Described = dict[str, Any]
 
 # Bodies may be malformed, late, or too large; and a key of a POST malformed, or that of a request still worked on.
-OF_CHANGES: Mapping[str, tuple[int, ...]] = {"post": (400, 408, 409, 413), "patch": (400, 408, 413), "delete": (408, 413)}
+OF_CHANGES: Mapping[str, tuple[int, ...]] = {
+    "post": (400, 408, 409, 413),
+    "patch": (400, 408, 413),
+    "delete": (408, 413),
+}
 UNCHANGED = {"description": "It is as the tag in If-None-Match has it."}
 TAGGED = ("application/json", "application/feed+json", "application/atom+xml", "application/rss+xml")
 HEADERS: Mapping[str, tuple[str, str]] = {
@@ -44,8 +48,8 @@ def completed(description: Described) -> Described:
     """Changed in place."""
     for method, operation in _operations(description):
         responses = operation["responses"]
-        for status in OF_CHANGES.get(method, ()):
-            responses.setdefault(str(status), RESPONSES[status])
+        for code in OF_CHANGES.get(method, ()):
+            responses.setdefault(str(code), RESPONSES[code])
         if method == "get" and any(kind in responses["200"].get("content", ()) for kind in TAGGED):
             responses.setdefault("304", UNCHANGED)
         operation["responses"] = {status: _with_header(status, responses[status]) for status in sorted(responses)}

@@ -39,8 +39,8 @@ def story_routes(area: StoryArea) -> APIRouter:
 
         A story that changes while you read its list moves to the front of it: you meet none twice.
         """
-        found = await area.page(query, query.limit, _place(query.cursor))
-        return paged(request, response, found.stories, _after(found.following))
+        found = await area.page(query, query.limit, place_of(query.cursor))
+        return paged(request, response, found.stories, cursor_of(found.following))
 
     @router.get("/{story_id}", summary="A story in full", responses=NOT_FOUND)
     async def story(story_id: str) -> StoryView:
@@ -76,14 +76,14 @@ def _missing(story_id: str) -> HTTPException:
     return HTTPException(404, f"there is no story {story_id}")
 
 
-def _place(text: str | None) -> Place | None:
+def place_of(text: str | None) -> Place | None:
     if text is None:
         return None
     moment, _, story_id = text.partition("~")
     return float(moment), story_id
 
 
-def _after(place: Place | None) -> str | None:
+def cursor_of(place: Place | None) -> str | None:
     return f"{place[0]:.6f}~{place[1]}" if place else None
 
 

@@ -3,23 +3,43 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.gateway.areas.stories import StoryArea
+from services.gateway.choice import StoryChoice
 from services.gateway.ports import Entries, Feeds, Stories, Topics
 from services.gateway.views.reading import Reading
+from shared.store.stories import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`following`: the place after which to go on; None at the end."""
+
+    readings: list[Reading]
+    following: Place | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingArea:
+    """`lists`: finds those that are chosen."""
+
+    lists: StoryArea
     stories: Stories
     entries: Entries
     feeds: Feeds
     topics: Topics
 
-    async def ringing(self, limit: int, languages: Sequence[str] = ()) -> list[Reading]:
-        """Those that rang, newest change first; without the texts of their articles. `languages`: the reader's."""
-        stories = [story for story in await self.stories.newest(limit) if story.revisions]
+    async def page(
+        self, choice: StoryChoice, limit: int, languages: Sequence[str] = (), after: Place | None = None
+    ) -> Found:
+        """Newest change first; without the texts of their articles. `languages`: the reader's."""
+        found = await self.lists.page(choice, limit, after)
+        stories = await self.stories.readable([story.id for story in found.stories])
         countries = await self._countries() if stories else {}
         places = {topic.name: topic.places for topic in await self.topics.all()}
-        return [Reading.of(story, {}, countries, places.get(story.topic, {}), languages) for story in stories]
+        readings = [
+            Reading.of(story, {}, countries, places.get(story.topic, {}), languages) for story in stories.values()
+        ]
+        return Found(readings, found.following)
 
     async def find(self, story_id: str, languages: Sequence[str] = ()) -> Reading | None:
         """With the texts of its articles, as far as they are kept."""

@@ -102,7 +102,7 @@ def ended(text: str) -> str:
     if not text or text.rstrip()[-1:] in _ENDS:
         return text
     kept = text.rpartition(" ")[0]
-    return f"{kept or text}…"
+    return f"{(kept or text).rstrip(' ,;:–-')}…"
 
 
 def moment_words(at: datetime, now: datetime) -> str:

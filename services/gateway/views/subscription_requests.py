@@ -150,13 +150,13 @@ class SubscriptionPatch(Model):
 class NewSecret(Model):
     """Without it one is made, and shown once."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"}]})
 
     secret: WebhookSecret | None = None
 
 
 class StoryToTell(Model):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"story_id": "st_5d41402abc4b2a76"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"story_id": "st_ca978112ca1bbdca"}]})
 
     story_id: Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -168,7 +168,7 @@ class Since(Model):
 
 
 class Days(Model):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"days": 14}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"days": 7}]})
 
     days: Annotated[
         float, Field(strict=True, ge=0.01, le=MAX_DAYS, allow_inf_nan=False, description="how far back")
@@ -177,7 +177,7 @@ class Days(Model):
 
 class DraftDays(Days):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"days": 14, "subscription": {"languages": ["en"], "min_severity": "high"}}]}
+        json_schema_extra={"examples": [{"subscription": {"languages": ["en"], "min_severity": "high"}, "days": 7}]}
     )
 
     subscription: Draft
