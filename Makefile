@@ -12,7 +12,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test check format chaos stack drill bench eval docs dashboards screenshots lock up down clean
+.PHONY: help install run demo test check format chaos conform stack drill bench eval docs dashboards screenshots lock up down clean
 
 help: ## say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ chaos: install ## kill services and Redis, at random and by receivers; feed the 
 	@$(BIN)/python -m tests.acceptance.killing
 	@$(BIN)/python -m tests.acceptance.rotating
 	@$(BIN)/python -m tests.acceptance.streaming
+
+conform: install ## have schemathesis try the running API in all ways, with all checks: three to five minutes
+	@$(BIN)/python -m tests.acceptance.conforming $(ARGS)
 
 stack: install ## bring the containers up on the demo, and let each of them die twice; needs Docker
 	@$(BIN)/python -m tests.acceptance.stack --compose "$(COMPOSE)" $(ARGS)

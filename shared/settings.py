@@ -121,6 +121,9 @@ class Settings(BaseSettings):
         600, description="requests a minute of one token, or of one address where no token is asked for"
     )
     gateway_writes_per_minute: Count = Field(60, description="how many of them may ask for a change")
+    gateway_failures_per_minute: Count = Field(
+        20, description="how often a minute one address may present a token that is none, before it is made to wait"
+    )
     gateway_streams: Count = Field(1000, description="who may follow alerts as they ring at once, at one gateway")
 
     public_url: PublicUrl | None = Field(

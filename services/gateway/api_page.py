@@ -10,7 +10,7 @@ from services.gateway.schema_words import fields, linked, name_of, objects_in, w
 
 Schema = Mapping[str, Any]
 # Every operation may be answered so; the page says it once.
-EVERYWHERE = {"401", "403", "422", "429", "503"}
+EVERYWHERE = {"304", "401", "403", "408", "413", "422", "429", "503"}
 
 INTRODUCTION = """\
 # The API
@@ -26,7 +26,8 @@ hear of what rings.
   scope what `read` may.
 - **Lists** are `{"items": […], "next": …}`. Give `next` back as `cursor`, or follow the header `Link`; null is the end.
 - **Errors** are problem details (RFC 9457) that say in `detail` what is wrong. Whatever is asked, 401 says that a token
-  is needed, 403 that this one does not suffice, 422 which field is wrong, 429 and 503 when to come again
+  is needed, 403 that this one does not suffice, 422 which field is wrong, 409 what does not go together
+  with what is there, 408 and 413 that the body is late or larger than 1 MiB, 429 and 503 when to come again
   (`Retry-After`).
 - **`GET`** answers with an `ETag`: `If-None-Match` makes it 304, and with `If-Match` a change to something that has
   changed since is 412.

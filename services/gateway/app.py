@@ -5,6 +5,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from services.gateway.api.counting import Counted
+from services.gateway.api.describing import describe
 from services.gateway.api.headers import WithHeaders, security_headers
 from services.gateway.api.problems import answer_with_problems
 from services.gateway.api.routes import api
@@ -40,4 +41,5 @@ def described(gateway: Gateway) -> FastAPI:
     # FastAPI's own documentation pages load scripts from elsewhere: the description must do.
     app = FastAPI(title="Tocsin", version=gateway.system.version, docs_url=None, redoc_url=None)
     app.include_router(api(gateway))
+    describe(app)
     return app

@@ -6,7 +6,7 @@ from unicodedata import normalize
 from pydantic import Field
 
 from services.gateway.views.alerts import AlertView
-from shared.models.base import Model, UtcDatetime
+from shared.models.base import Model, Moment
 from shared.models.story import AlertType, Status, Story
 from shared.models.topic import Severity, Tier
 
@@ -24,7 +24,7 @@ class StoryChoice(Model):
     source: Annotated[Name, Field(description="with an article of this source", examples=["Example News"])] = None
     tier: Annotated[Tier | None, Field(description="core: the topic's own place is named; related: it is not")] = None
     since: Annotated[
-        UtcDatetime | None, Field(description="changed at this time or later", examples=["2026-02-03T12:00:00Z"])
+        Moment | None, Field(description="changed at this time or later", examples=["2026-02-03T12:00:00Z"])
     ] = None
     rung: Annotated[bool | None, Field(description="true: that have rung; false: that have not")] = None
     q: Annotated[Name, Field(description="all of whose words stand in a title or summary of it")] = None

@@ -35,6 +35,7 @@ def checked_url(url: str | httpx.URL) -> httpx.URL:
     """
     try:
         parsed = httpx.URL(url)
+        _ = parsed.host  # of what claims to be IDNA (RFC 5891), and is not, httpx notices only now
     except (httpx.InvalidURL, UnicodeError) as error:
         raise BadUrl("the URL is malformed") from error
     problem = _problem(parsed)

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo
+from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, SerializationInfo, StrictBool
 
-from shared.models.base import HttpUrl, Model, UtcDatetime
+from shared.models.base import WHOLE, HttpUrl, Model, UtcDatetime
 from shared.models.canary import NotOurs
 from shared.models.story import MILESTONES
 from shared.models.topic import Severity, Tier
@@ -173,18 +173,20 @@ class Wishes(Model):
         tuple[str, ...], Field(description="stories that one of these reports, by name; empty: any source's")
     ] = ()
     min_severity: Severity = Severity.LOW
-    min_score: Annotated[float, Field(ge=0)] = 0.0
+    min_score: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 0.0
     min_independent_sources: Annotated[
-        int, AfterValidator(_reachable), Field(json_schema_extra={"enum": list(REACHABLE)})
+        int, AfterValidator(_reachable), Field(strict=True, json_schema_extra={"enum": list(REACHABLE)}), WHOLE
     ] = 1
     tiers: tuple[Tier, ...] = (Tier.CORE, Tier.RELATED)
     digest: Digest | None = None
     quiet: Quiet | None = None
     timezone: TimeZone = "UTC"
     endpoints: Annotated[
-        bool, Field(description="also told when another endpoint fails, is disabled or has recovered")
+        StrictBool, Field(description="also told when another endpoint fails, is disabled or has recovered")
     ] = False
-    per_minute: Annotated[int, Field(ge=1, le=60_000, description="the most messages in a minute")] = 60
+    per_minute: Annotated[
+        int, Field(strict=True, ge=1, le=60_000, description="the most messages in a minute"), WHOLE
+    ] = 60
 
 
 class _Addressed(Model):

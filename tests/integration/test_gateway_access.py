@@ -203,7 +203,7 @@ class Endless:
 async def test_a_stream_ends_when_its_token_is_revoked(house: House, redis: Redis) -> None:
     (token, text), _ = await token_of(redis), await token_of(redis, name="who stays")
     app = Endless()
-    door = Authentication(app, house.gateway.access, Rates(1000, 1000), (), look_again_seconds=0)
+    door = Authentication(app, house.gateway.access, Rates(1000, 1000, 20), (), look_again_seconds=0)
     async with (
         served(door, "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,

@@ -108,7 +108,7 @@ async def test_a_rare_alert_is_found_behind_many_page_by_page(
     assert await pages.ids("/v1/alerts?topic=rare") == [rare]
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=1-2-3", "since=soon", "order=up", "cursor=WyJ4Il0", "cursor=é"])
+@pytest.mark.parametrize("query", ["after=x", "after=1-2-3", "since=soon", "order=up", "cursor=1", "cursor=é"])
 async def test_what_cannot_be_understood_is_refused(gateway: httpx.AsyncClient, query: str) -> None:
     answer = await gateway.get(f"/v1/alerts?{query}")
     assert answer.status_code == 422

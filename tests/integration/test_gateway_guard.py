@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -17,7 +18,6 @@ from services.gateway.api.etags import WithETags, check_match, etag_of
 from services.gateway.guard.bodies import MAX_BYTES
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.idempotency import Idempotency
-from services.gateway.guard.rates import FAILURES_PER_MINUTE
 from services.gateway.views.access import TokenView
 from shared import keys
 from shared.models.access import Audited, Scope
@@ -67,11 +67,12 @@ async def test_changes_have_a_bound_of_their_own(redis_url: str, redis: Redis) -
         assert await asked(house, 5) == [404] * 5
 
 
-async def test_wrong_tokens_are_limited_by_address_and_right_ones_still_let_in(house: House, redis: Redis) -> None:
-    _, text = await token_of(redis, Scope.ADMIN)
-    statuses = await asked(house, FAILURES_PER_MINUTE + 2, bearer("toc_wrong"))
-    assert (statuses[:FAILURES_PER_MINUTE], statuses[-1]) == ([401] * FAILURES_PER_MINUTE, 429)
-    assert await asked(house, 1, bearer(text)) == [404]
+async def test_wrong_tokens_are_limited_by_address_and_right_ones_still_let_in(redis_url: str, redis: Redis) -> None:
+    async with guarded(redis_url, gateway_failures_per_minute=3) as house:
+        _, text = await token_of(redis, Scope.ADMIN)
+        statuses = await asked(house, 5, bearer("toc_wrong"))
+        assert (statuses[:3], statuses[-1]) == ([401] * 3, 429)
+        assert await asked(house, 1, bearer(text)) == [404]
 
 
 # Idempotency keys.
@@ -303,9 +304,9 @@ async def test_the_log_is_read_in_pages_newest_first(house: House) -> None:
         answer = await house.client.get(path)
         seen += [each["target"] for each in answer.json()["items"]]
         assert ("next" in answer.links) == (answer.json()["next"] is not None)
-        path = answer.links.get("next", {}).get("url", "")
+        path = urljoin(path, answer.links["next"]["url"]) if answer.links else ""
     assert seen == ["4", "3", "2", "1", "0"]
-    for wrong in ("x", "WyJ4Il0", "WzFd"):
+    for wrong in ("x", "1", "1-x"):
         assert (await house.client.get(f"/v1/audit?cursor={wrong}")).status_code == 422
 
 

@@ -131,7 +131,7 @@ async def test_the_canary_is_on_no_page(pages: Pages, sync_redis: SyncRedis) -> 
 
 @pytest.mark.parametrize(
     "query",
-    ["cursor=x", "cursor=W10", "cursor=Wzk5XQ", "cursor=é", "severity=grave", "since=soon", "colour=red", "limit=501"],
+    ["cursor=x", "cursor=1~", "cursor=1", "cursor=é", "severity=grave", "since=soon", "colour=red", "limit=501"],
 )
 async def test_what_cannot_be_understood_is_refused(gateway: httpx.AsyncClient, query: str) -> None:
     answer = await gateway.get(f"/v1/stories?{query}")

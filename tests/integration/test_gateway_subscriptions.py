@@ -201,19 +201,29 @@ async def test_all_that_is_wished_for_stands_in_the_subscription(house: House, g
 @pytest.mark.parametrize(
     ("channel", "problem"),
     [
-        ({"type": "webhook", "url": "http://10.0.0.7/hunter2"}, "channel.url: 10.0.0.7 is not a public address"),
-        ({"type": "webhook", "url": "http://169.254.169.254/latest"}, "channel.url: 169.254.169.254 is not"),
-        ({"type": "webhook", "url": "http://[::ffff:10.0.0.7]/"}, "channel.url: ::ffff:"),
-        ({"type": "webhook", "url": "http://0x7f.1/"}, "channel.url: '0x7f.1' is neither"),
-        ({"type": "webhook", "url": "https://a:hunter2@b.example/"}, "channel.url: b.example: credentials"),
-        ({"type": "webhook", "url": "file:/etc/passwd"}, "channel.webhook.url: Value error, an absolute http"),
-        ({"type": "webhook", "url": "https://a.example/", "secret": "env:HOME"}, "channel.secret: names a place"),
-        ({"type": "webhook", "url": "https://a.example/", "secret": "file:/etc/passwd"}, "channel.secret: names"),
-        ({"type": "webhook", "url": "https://a.example/", "secret": "hunter2"}, "channel.secret: is no webhook secret"),
-        ({"type": "slack", "url": "env:SLACK"}, "channel.url: names a place on the server"),
-        ({"type": "slack", "url": "file:/run/secrets/slack"}, "channel.url: names a place on the server"),
-        ({"type": "slack", "url": "http://192.168.1.1/hunter2"}, "channel.url: 192.168.1.1 is not a public address"),
-        ({"type": "discord", "url": "hunter2"}, "channel.url: "),
+        ({"type": "webhook", "url": "http://[::ffff:10.0.0.7]/"}, "channel.webhook.url: an http:// or"),
+        ({"type": "webhook", "url": "https://приклад.example/"}, "channel.webhook.url: an http:// or"),
+        ({"type": "webhook", "url": "http://0x7f.1/"}, "channel.webhook.url: an http:// or"),
+        ({"type": "webhook", "url": "https://a:hunter2@b.example/"}, "channel.webhook.url: an http:// or"),
+        ({"type": "webhook", "url": "file:/etc/passwd"}, "channel.webhook.url: names a place"),
+        (
+            {"type": "webhook", "url": "https://a.example/", "secret": "env:HOME"},
+            "channel.webhook.secret: names a place",
+        ),
+        (
+            {"type": "webhook", "url": "https://a.example/", "secret": "file:/etc/passwd"},
+            "channel.webhook.secret: names",
+        ),
+        (
+            {"type": "webhook", "url": "https://a.example/", "secret": "hunter2"},
+            "channel.webhook.secret: is no webhook secret",
+        ),
+        ({"type": "slack", "url": "env:SLACK"}, "channel.slack.url: names a place on the server"),
+        (
+            {"type": "slack", "url": "file:/run/secrets/slack"},
+            "channel.slack.url: names a place on the server",
+        ),
+        ({"type": "discord", "url": "hunter2"}, "channel.discord.url: "),
         ({"type": "journal", "path": "/etc/passwd"}, "channel: Input tag 'journal'"),
         ({"type": "email", "host": "mail.example", "sender": "a@b.c", "to": ["a@b.c"]}, "channel: Input tag 'email'"),
         ({"type": "apprise", "url": "file:///etc/hunter2"}, "channel: Input tag 'apprise'"),
@@ -228,29 +238,44 @@ async def test_where_nothing_may_be_sent_is_refused_and_no_secret_repeated(
     assert await SubscriptionStore(house.redis).all() == []
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "LOCALHOST.", "a.localhost"])
+@pytest.mark.parametrize(
+    ("kind", "host"), [("webhook", "10.0.0.7"), ("webhook", "169.254.169.254"), ("slack", "192.168.1.1")]
+)
+async def test_what_is_not_public_is_refused_where_nobody_has_allowed_it(
+    house: House, gateway: httpx.AsyncClient, kind: str, host: str
+) -> None:
+    answer = await gateway.post(PATH, json={"id": "desk", "channel": {"type": kind, "url": f"http://{host}/hunter2"}})
+    assert refused(answer, 409).startswith(f"channel.url: {host} is not a public address")
+    assert "hunter2" not in answer.text
+    assert await SubscriptionStore(house.redis).all() == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "LOCALHOST", "a.localhost"])
 async def test_this_machine_is_reached_only_where_that_is_allowed(house: House, redis_url: str, host: str) -> None:
     async with gateway_of(house, redis_url, allow_networks=()) as gateway:
         answer = await gateway.post(PATH, json=to(f"http://{host}:8080/"))
-        assert refused(answer, 422).startswith("channel.url: ")
+        assert refused(answer, 409).startswith("channel.url: ")
 
 
 @pytest.mark.parametrize(
-    ("wishes", "problem"),
+    ("wishes", "status", "problem"),
     [
-        ({"topics": ["kursk"]}, "topics: no topic `kursk`"),
-        ({"timezone": "Kyiv"}, "timezone: Value error, 'Kyiv' is not known, did you mean `Europe/Kyiv`?"),
-        ({"min_severity": "dire"}, "min_severity: "),
-        ({"enabled": False}, "enabled: "),
-        ({"id": "canary"}, "id: "),
-        ({"id": "Desk!"}, "id: "),
+        ({"topics": ["kursk"]}, 409, "topics: no topic `kursk`"),
+        ({"timezone": "Kyiv"}, 409, "timezone: 'Kyiv' is not known, did you mean `Europe/Kyiv`?"),
+        ({"timezone": "the bunker's"}, 422, "timezone: "),
+        ({"min_severity": "dire"}, 422, "min_severity: "),
+        ({"min_score": "3"}, 422, "min_score: "),
+        ({"endpoints": 1}, 422, "endpoints: "),
+        ({"enabled": False}, 422, "enabled: "),
+        ({"id": "canary"}, 422, "id: "),
+        ({"id": "Desk!"}, 422, "id: "),
     ],
 )
 async def test_what_cannot_be_wished_for_is_refused_by_its_field(
-    house: House, gateway: httpx.AsyncClient, wishes: Body, problem: str
+    house: House, gateway: httpx.AsyncClient, wishes: Body, status: int, problem: str
 ) -> None:
     answer = await gateway.post(PATH, json=to("https://receiver.example/") | wishes)
-    assert refused(answer, 422).startswith(problem)
+    assert refused(answer, status).startswith(problem)
     assert await SubscriptionStore(house.redis).all() == []
 
 
@@ -348,7 +373,7 @@ async def test_every_attempt_is_shown_newest_first_in_pages_also_of_one_that_is_
     ]
     (failed,) = told(await gateway.get(f"{PATH}/desk/deliveries?failed=true"))["items"]
     assert (failed["outcome"], failed["detail"], failed["next_at"] is None) == ("server_error", "HTTP 500", False)
-    for cursor in ("x", "WyItIl0", "WyIxIl0"):
+    for cursor in ("x", "-", "1"):
         assert refused(await gateway.get(f"{PATH}/desk/deliveries?cursor={cursor}"), 422).startswith("cursor: ")
 
 
@@ -406,26 +431,27 @@ async def test_an_address_that_hangs_is_left_at_once_and_what_was_on_its_way_goe
 
 
 @pytest.mark.parametrize(
-    ("patch", "problem"),
+    ("patch", "status", "problem"),
     [
-        ({"channel": {"url": "http://10.0.0.7/hunter2"}}, "channel.url: 10.0.0.7 is not a public address"),
-        ({"channel": {"url": "file:/etc/hunter2"}}, "channel.webhook.url: an absolute http:// or https://"),
-        ({"channel": {"type": "slack", "url": "https://hooks.slack.com/hunter2"}}, "channel.type: "),
-        ({"channel": {"url": "https://a.example/", "secret": SECRET}}, "channel.secret: "),
-        ({"topics": ["kursk"]}, "topics: no topic `kursk`"),
-        ({"digest": {"days": ["mon"]}}, "digest.at: is missing"),
-        ({"id": "other"}, "id: "),
-        ({"managed_by": "file"}, "managed_by: "),
-        ([], "Input should be"),
+        ({"channel": {"url": "http://10.0.0.7/hunter2"}}, 409, "channel.url: 10.0.0.7 is not a public address"),
+        ({"channel": {"url": "file:/etc/hunter2"}}, 422, "channel.url: names a place"),
+        ({"channel": {"type": "slack", "url": "https://hooks.slack.com/hunter2"}}, 422, "channel.type: "),
+        ({"channel": {"url": "https://a.example/", "secret": SECRET}}, 422, "channel.secret: "),
+        ({"topics": ["kursk"]}, 409, "topics: no topic `kursk`"),
+        ({"timezone": "Kyiv"}, 409, "timezone: 'Kyiv' is not known"),
+        ({"digest": {"days": ["mon"]}}, 409, "digest.at: is missing"),
+        ({"id": "other"}, 422, "id: "),
+        ({"managed_by": "file"}, 422, "managed_by: "),
+        ([], 422, "Input should be"),
     ],
 )
 async def test_a_change_that_cannot_be_is_refused_by_its_field_and_changes_nothing(
-    house: House, gateway: httpx.AsyncClient, patch: object, problem: str
+    house: House, gateway: httpx.AsyncClient, patch: object, status: int, problem: str
 ) -> None:
     before = subscription()
     await SubscriptionStore(house.redis).put(before)
     answer = await gateway.patch(f"{PATH}/desk", json=patch)
-    assert problem in refused(answer, 422)
+    assert problem in refused(answer, status)
     assert "hunter2" not in answer.text
     assert await SubscriptionStore(house.redis).find("desk") == before
 
@@ -512,11 +538,11 @@ async def test_a_new_secret_signs_beside_the_old_one_and_is_shown_once(
         assert (told(answer)["secret"], given in answer.text) == (None, False)
         told(await gateway.post(f"{PATH}/desk/test"))
         assert Webhook(given).verify(receiver.requests[-1].body, dict(receiver.requests[-1].headers))
-        for wrong in ("hunter2", "env:HOME", "file:/etc/passwd"):
+        answer = await gateway.post(f"{PATH}/desk/rotate", json={"secret": "hunter2"})
+        assert refused(answer, 422) == "secret: is no webhook secret; allowed: `whsec_` and 24 to 64 bytes in base64"
+        for wrong in ("env:HOME", "file:/etc/passwd"):
             answer = await gateway.post(f"{PATH}/desk/rotate", json={"secret": wrong})
-            assert (
-                refused(answer, 422) == "secret: is no webhook secret; allowed: `whsec_` and 24 to 64 bytes in base64"
-            )
+            assert refused(answer, 422).startswith("secret: names a place on the server")
 
 
 # Asked of the notifier.
@@ -558,9 +584,9 @@ async def test_what_was_missed_is_told_after_all(house: House, gateway: httpx.As
         assert (found["others"], found["detail"]) == ({"topic": 1}, None)
         await until(lambda: len(receiver.requests) == 3)
         assert bodies(receiver)[2]["data"]["story_id"] == given_up.id
-        for wrong in ("2999-01-01T00:00:00Z", "soon"):
+        for wrong, status in (("2999-01-01T00:00:00Z", 409), ("soon", 422), (0, 422), ("2025-02-03", 422)):
             answer = await gateway.post(f"{PATH}/desk/recover", json={"since": wrong})
-            assert refused(answer, 422).startswith("since: ")
+            assert refused(answer, status).startswith("since: ")
 
 
 async def test_what_no_notifier_takes_up_is_asked_for_and_done_when_one_runs(
@@ -625,7 +651,7 @@ async def test_it_is_rehearsed_what_one_or_a_draft_would_have_been_told(
         played = told(await gateway.post(f"{PATH}/dry-run", json={"subscription": draft}))
         assert [each["title"] for each in played["messages"]] == ["A first report"] * 2
     answer = await gateway.post(f"{PATH}/dry-run", json={"subscription": {"topics": ["kursk"]}})
-    assert refused(answer, 422).startswith("topics: no topic `kursk`")
+    assert refused(answer, 409).startswith("topics: no topic `kursk`")
     assert refused(await gateway.post(f"{PATH}/desk/dry-run", json={"days": 181}), 422).startswith("days: ")
     assert await SubscriptionStore(house.redis).all() == []
 

@@ -3,14 +3,17 @@
 import re
 from base64 import b64encode
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from services.gateway.views.addresses import ADDRESS
 from services.gateway.views.subscription_requests import WHSEC
 from services.operations.subscriptions.making import address_fault
 from shared.config.subscriptions import is_webhook_secret
+from shared.http.urls import checked_url
 from tests.servers import connections
 
 
@@ -58,3 +61,21 @@ def test_networks_that_are_allowed_may_be_named() -> None:
 def test_the_form_of_secrets_that_is_published_is_the_one_that_is_held(secret: bytes) -> None:
     text = "whsec_" + b64encode(secret).decode()
     assert bool(re.fullmatch(WHSEC, text)) is is_webhook_secret(text) is (24 <= len(secret) <= 64)
+
+
+@pytest.mark.parametrize("padding", ["=", "==", "==="])
+def test_a_secret_with_padding_that_is_too_much_is_none(padding: str) -> None:
+    text = f"whsec_{'A' * 32}{padding}"
+    assert bool(re.fullmatch(WHSEC, text)) is is_webhook_secret(text) is False
+
+
+@given(st.from_regex(ADDRESS, fullmatch=True))
+def test_an_address_of_the_form_that_is_published_is_one_that_can_be_followed(url: str) -> None:
+    assume(len(urlsplit(url).hostname or "") <= 253)
+    assume("xn--" not in url.lower())
+    checked_url(url)
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--.example"])
+def test_what_only_looks_like_a_name_in_another_alphabet_is_no_address(host: str) -> None:
+    assert (address_fault(f"https://{host}/", ()) or "").startswith("the URL is malformed")

@@ -248,10 +248,10 @@ NIGHT = "start: '22:00', end: '07:00'"
         ("min_independent_sources: 7", f"min_independent_sources: no such number is announced; {SOURCES}"),
         (
             "min_independent_sources: two",
-            "min_independent_sources: should be a valid integer, unable to parse string as an integer",
+            "min_independent_sources: should be a valid integer",
         ),
         ("event_types: capture", "event_types: is not a list"),
-        ("endpoints: maybe", "endpoints: should be a valid boolean, unable to interpret input; allowed: true or false"),
+        ("endpoints: maybe", "endpoints: should be a valid boolean; allowed: true or false"),
         (
             "per_minute: 0",
             "per_minute: should be greater than or equal to 1; allowed: whole number, at least 1",

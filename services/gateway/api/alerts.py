@@ -1,6 +1,5 @@
 """`/v1/alerts`: what has rung, and `/v1/alerts/stream`, as it rings."""
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
 from services.gateway.api.access import needs
-from services.gateway.api.paging import NOT_OURS, Cursor, Limit, Page, cursor, paged, parts_of
+from services.gateway.api.paging import Limit, Page, RecordCursor, paged
 from services.gateway.api.problems import RESPONSES
 from services.gateway.api.streaming import AlertEvents, followed
 from services.gateway.areas.alerts import NEWEST, OLDEST, AlertArea, Found
@@ -16,7 +15,7 @@ from services.gateway.choice import AlertChoice
 from services.gateway.live import Live
 from services.gateway.views.alerts import AlertView
 from shared.models.access import Scope
-from shared.models.base import UtcDatetime
+from shared.models.base import Moment
 from shared.store.alerts import id_at, order
 
 RECORD_ID = r"^[0-9]{1,18}(-[0-9]{1,18})?$"
@@ -33,13 +32,13 @@ class Order(StrEnum):
 class AlertQuery(AlertChoice):
     after: Annotated[RecordId, Field(description="that came after this one; 0: all")] = None
     since: Annotated[
-        UtcDatetime | None, Field(description="that rang at this time or later", examples=["2026-02-03T12:00:00Z"])
+        Moment | None, Field(description="that rang at this time or later", examples=["2026-02-03T12:00:00Z"])
     ] = None
     order: Annotated[
         Order | None, Field(description="which come first; without it the oldest after `after`, else the newest")
     ] = None
     limit: Limit = 50
-    cursor: Cursor = None
+    cursor: RecordCursor = None
 
     @property
     def first(self) -> Order:
@@ -78,7 +77,7 @@ def alert_routes(area: AlertArea, live: Live) -> APIRouter:
         """With `after` set to the `id` of the last that you have, what came since. With rare filters a page may be
         short, or empty, although more follow: `next` says so."""
         found = await _found(area, query)
-        return paged(request, response, found.alerts, cursor(found.following) if found.following else None)
+        return paged(request, response, found.alerts, found.following)
 
     @router.get(
         "/stream",
@@ -96,16 +95,6 @@ def alert_routes(area: AlertArea, live: Live) -> APIRouter:
 
 
 async def _found(area: AlertArea, query: AlertQuery) -> Found:
-    at = _id(query.cursor)
     if query.first is Order.OLDEST:
-        return await area.forward(query, query.limit, at or query.bound)
-    return await area.back(query, query.limit, at or NEWEST, query.bound)
-
-
-def _id(text: str | None) -> str | None:
-    if text is None:
-        return None
-    record_id = str(parts_of(text, (str,))[0])
-    if not re.fullmatch(RECORD_ID, record_id):
-        raise NOT_OURS
-    return record_id
+        return await area.forward(query, query.limit, query.cursor or query.bound)
+    return await area.back(query, query.limit, query.cursor or NEWEST, query.bound)

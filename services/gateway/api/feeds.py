@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Res
 
 from services.gateway.api.access import needs
 from services.gateway.api.etags import check_match
-from services.gateway.api.paging import Cursor, Limit, Page, cut
+from services.gateway.api.paging import KeyCursor, Limit, Page, cut
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.feeds import FeedArea, FeedFilter
 from services.gateway.merge_patch import MEDIA_TYPE
@@ -51,7 +51,7 @@ def _reading(area: FeedArea) -> APIRouter:
         response: Response,
         wanted: Annotated[FeedFilter, Depends(_filter)],
         limit: Limit = 50,
-        cursor: Cursor = None,
+        cursor: KeyCursor = None,
     ) -> Page[FeedView]:
         every = await area.every(wanted)
         return cut(every, lambda view: (view.name, view.id), limit, cursor, request, response)

@@ -1,23 +1,25 @@
-"""Lists in pages: a cursor says where the next begins, and means nothing to anybody else."""
+"""Lists in pages: a cursor says where the next begins."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import HTTPException, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
-from pydantic_core import from_json, to_json
 
 from shared.models.base import Model
 
 T = TypeVar("T")
-Part = str | int | float
 MOST = 500
-NOT_OURS = HTTPException(422, "cursor: is none of ours; allowed: `next` of a page")
+# What a cursor may be says its pattern: whatever fits it is a place, though perhaps one at which nothing stands.
+RECORD = r"^[1-9][0-9]{0,17}-[0-9]{1,18}$"
+KEY = r"^([A-Za-z0-9_-]{4})*[A-Za-z0-9_-]{2,4}$"
+TOLD = "`next` of the page before"
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="the most that are listed")]
-Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+RecordCursor = Annotated[str | None, Query(pattern=RECORD, description=TOLD)]
+KeyCursor = Annotated[str | None, Query(pattern=KEY, max_length=1000, description=TOLD)]
 
 
 class Page(Model, Generic[T]):
@@ -33,20 +35,14 @@ def paged(request: Request, response: Response, items: Iterable[T], following: s
     return Page(items=tuple(items), next=following)
 
 
-def cursor(*parts: Part) -> str:
-    """Where a page begins, as text for an address. `parts`: JSON values."""
-    return urlsafe_b64encode(to_json(parts)).decode().rstrip("=")
+def key_cursor(key: tuple[str, str]) -> str:
+    """Fit for an address. The second part holds no end of a line."""
+    return urlsafe_b64encode("\n".join(key).encode()).decode().rstrip("=")
 
 
-def parts_of(text: str, kinds: Sequence[type]) -> list[Part]:
-    """The parts of a cursor of these kinds. Raises HTTPException (422) for any other text."""
-    try:
-        parts: list[Part] = from_json(urlsafe_b64decode(text + "=" * (-len(text) % 4)), allow_inf_nan=False)
-        if [type(part) for part in parts] == list(kinds):
-            return parts
-    except (ValueError, TypeError):
-        pass
-    raise NOT_OURS
+def key_in(cursor: str) -> tuple[str, str]:
+    first, _, second = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode(errors="replace").rpartition("\n")
+    return first, second
 
 
 def cut(
@@ -58,7 +54,7 @@ def cut(
     response: Response,
 ) -> Page[T]:
     """A page of what is at hand as a whole, in the order of its keys: what comes or goes meanwhile shifts nothing."""
-    begin = tuple(parts_of(after, (str, str))) if after else None
+    begin = key_in(after) if after else None
     rest = [each for each in every if begin is None or key(each) > begin]
-    following = cursor(*key(rest[limit - 1])) if len(rest) > limit else None
+    following = key_cursor(key(rest[limit - 1])) if len(rest) > limit else None
     return paged(request, response, rest[:limit], following)

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 from starlette.types import ExceptionHandler
 
 from shared.errors import ConfigError, Invalid, ReadOnly, Refused, TocsinError, Unanswered, Unknown
@@ -15,6 +16,7 @@ from shared.logs import get_logger
 from shared.models.base import Model
 from shared.store.patience import StoreUnavailable
 
+METHODS = ("GET", "POST", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 # What is wrong with a file of the server's is nothing that the caller can help.
@@ -53,7 +55,23 @@ async def _told(status: int, request: Request, error: Exception) -> JSONResponse
 
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(request, error.status_code, error.detail, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(methods_at(request)) or headers.get("Allow", "")
+    return problem(request, error.status_code, error.detail, headers)
+
+
+def methods_at(request: Request) -> list[str]:
+    """Of all routes there, not of the first one only; or of what is described by just this path."""
+    described = request.app.openapi()["paths"].get(request.url.path)
+    if described:
+        return [method for method in METHODS if method.lower() in described]
+    routes: list[BaseRoute] = request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def away(request: Request, error: Exception) -> Response:
@@ -72,7 +90,10 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = (f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+        wrong = (
+            f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        )
         return problem(request, 422, "; ".join(wrong))
 
     @app.exception_handler(Unanswered)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from services.gateway.api.access import needs
-from services.gateway.api.paging import Cursor, Limit, Page, cursor, paged, parts_of
+from services.gateway.api.paging import TOLD, Limit, Page, paged
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.stories import StoryArea
 from services.gateway.choice import StoryChoice
@@ -17,9 +17,15 @@ from shared.store.stories import Place
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
 
 
+PlaceCursor = Annotated[
+    str | None, Query(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?~[A-Za-z0-9_-]{1,100}$", description=TOLD)
+]
+PositionCursor = Annotated[str | None, Query(pattern="^[0-9]{1,9}$", description=TOLD)]
+
+
 class StoryQuery(StoryChoice):
     limit: Limit = 50
-    cursor: Cursor = None
+    cursor: PlaceCursor = None
 
 
 def story_routes(area: StoryArea) -> APIRouter:
@@ -34,7 +40,7 @@ def story_routes(area: StoryArea) -> APIRouter:
         A story that changes while you read its list moves to the front of it: you meet none twice.
         """
         found = await area.page(query, query.limit, place_of(query.cursor))
-        return paged(request, response, found.stories, cursor(*found.following) if found.following else None)
+        return paged(request, response, found.stories, cursor_of(found.following))
 
     @router.get("/{story_id}", summary="A story in full", responses=NOT_FOUND)
     async def story(story_id: str) -> StoryView:
@@ -42,10 +48,10 @@ def story_routes(area: StoryArea) -> APIRouter:
 
     @router.get("/{story_id}/articles", summary="Its articles, and why each stands there", responses=NOT_FOUND)
     async def articles(
-        story_id: str, request: Request, response: Response, limit: Limit = 50, cursor: Cursor = None
+        story_id: str, request: Request, response: Response, limit: Limit = 50, cursor: PositionCursor = None
     ) -> Page[ArticleView]:
         """In the order in which they came. `decision` is the rung of the ladder, `reason` says it in words."""
-        told, at = (await _found(area, story_id)).articles, _position(cursor)
+        told, at = (await _found(area, story_id)).articles, int(cursor or 0)
         return paged(request, response, told[at : at + limit], _beyond(at + limit, len(told)))
 
     @router.get("/{story_id}/timeline", summary="What became of each figure and claim", responses=NOT_FOUND)
@@ -73,13 +79,13 @@ def _missing(story_id: str) -> HTTPException:
 def place_of(text: str | None) -> Place | None:
     if text is None:
         return None
-    moment, story_id = parts_of(text, (float, str))
-    return float(moment), str(story_id)
+    moment, _, story_id = text.partition("~")
+    return float(moment), story_id
 
 
-def _position(text: str | None) -> int:
-    return max(0, int(parts_of(text, (int,))[0])) if text else 0
+def cursor_of(place: Place | None) -> str | None:
+    return f"{place[0]:.6f}~{place[1]}" if place else None
 
 
 def _beyond(position: int, of: int) -> str | None:
-    return cursor(position) if position < of else None
+    return str(position) if position < of else None

@@ -1,15 +1,13 @@
 """`/v1/subscriptions`."""
 
-import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from services.gateway.api.access import needs
 from services.gateway.api.etags import check_match
-from services.gateway.api.paging import Cursor, Limit, Page, paged, parts_of
-from services.gateway.api.paging import cursor as next_cursor
+from services.gateway.api.paging import TOLD, Limit, Page, RecordCursor, paged
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.subscriptions import SubscriptionArea
 from services.gateway.views.subscription_requests import (
@@ -40,7 +38,7 @@ Responses = dict[int | str, dict[str, Any]]
 PREFIX = "/subscriptions"
 MERGE_PATCH = "application/merge-patch+json"
 ONCE = {"Cache-Control": "no-store"}  # whoever keeps answers shall not keep secrets
-_PLACE = re.compile(r"\d{1,20}-\d{1,20}")
+IdCursor = Annotated[str | None, Query(pattern="^[a-z0-9-]{1,63}$", description=TOLD)]
 
 READS = needs(Scope.READ)
 CHANGES = needs(Scope.SUBSCRIPTIONS)
@@ -95,11 +93,10 @@ def _reading(area: SubscriptionArea) -> APIRouter:
         request: Request,
         response: Response,
         limit: Limit = 50,
-        cursor: Cursor = None,
+        cursor: IdCursor = None,
     ) -> Page[SubscriptionView]:
-        after = str(parts_of(cursor, [str])[0]) if cursor else ""
-        found, more = await area.page(limit, after)
-        return paged(request, response, found, next_cursor(found[-1].id) if more else None)
+        found, more = await area.page(limit, cursor or "")
+        return paged(request, response, found, found[-1].id if more else None)
 
     @router.get("/{subscription_id}", summary="One in full, with its last attempts", responses=NOT_THERE)
     async def subscription(subscription_id: str) -> SubscriptionInFull:
@@ -111,13 +108,13 @@ def _reading(area: SubscriptionArea) -> APIRouter:
         request: Request,
         response: Response,
         limit: Limit = 50,
-        cursor: Cursor = None,
+        cursor: RecordCursor = None,
         failed: Failed = False,
     ) -> Page[AttemptView]:
-        found, more = await area.deliveries(subscription_id, limit, _place(cursor), failed=failed)
-        return paged(request, response, found, next_cursor(found[-1].id) if more else None)
+        found, more = await area.deliveries(subscription_id, limit, cursor or LOG_ENDS, failed=failed)
+        return paged(request, response, found, found[-1].id if more else None)
 
-    @router.post("/dry-run", summary="What would a draft have been told?", responses=MALFORMED)
+    @router.post("/dry-run", summary="What would a draft have been told?", responses=MALFORMED | {409: RESPONSES[409]})
     async def rehearse_draft(asked: DraftDays) -> RehearsalView:
         return await area.rehearse_draft(asked.subscription, asked.days)
 
@@ -230,13 +227,3 @@ def _done_or_asked(answer: Model) -> JSONResponse:
 
 def _json(view: Model, status: int) -> JSONResponse:
     return JSONResponse(view.model_dump(mode="json"), status)
-
-
-def _place(text: str | None) -> str:
-    """In the log, from where a page goes on."""
-    if text is None:
-        return LOG_ENDS
-    (place,) = parts_of(text, [str])
-    if not _PLACE.fullmatch(str(place)):
-        raise HTTPException(422, "cursor: is none of ours; allowed: `next` of a page")
-    return str(place)

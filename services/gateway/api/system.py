@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from services.gateway.api.access import needs
-from services.gateway.api.paging import Cursor, Limit, Page, cut
+from services.gateway.api.paging import KeyCursor, Limit, Page, cut
 from services.gateway.api.problems import RESPONSES
 from services.gateway.areas.system import SystemArea
 from services.gateway.views.system import Status
@@ -24,7 +24,7 @@ def system_routes(area: SystemArea) -> APIRouter:
         dependencies=[needs(Scope.READ)],
     )
     async def dead_letters(
-        request: Request, response: Response, limit: Limit = 50, cursor: Cursor = None
+        request: Request, response: Response, limit: Limit = 50, cursor: KeyCursor = None
     ) -> Page[DeadLetter]:
         every = await area.dead_letters()
         return cut(every, lambda each: (each.at.isoformat(), each.entry_id), limit, cursor, request, response)

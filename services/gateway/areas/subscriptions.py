@@ -19,7 +19,7 @@ from services.gateway.views.subscriptions import (
     WithSecret,
 )
 from services.operations.subscriptions import making, ordering, standing
-from services.operations.subscriptions.describing import ELSEWHERE, Home, Known
+from services.operations.subscriptions.describing import Home, Known
 from services.operations.subscriptions.known import known, meant, stored
 from services.operations.subscriptions.rehearsing import rehearsed
 from services.operations.subscriptions.secrets import new_secret, rotate_stored
@@ -27,18 +27,15 @@ from services.operations.subscriptions.standing import Standing
 from services.operations.subscriptions.stores import Delivering
 from services.operations.subscriptions.watching import Silence
 from shared.config.problems import explain
-from shared.config.subscriptions import is_webhook_secret
-from shared.errors import Invalid, Refused
+from shared.errors import Refused
 from shared.models.endpoint import EndpointStatus, Order
-from shared.models.subscription import REVEAL, JournalChannel, Subscription, WebhookChannel, Wishes
+from shared.models.subscription import REVEAL, JournalChannel, Subscription, Wishes
 from shared.settings import Settings
 from shared.store.endpoints import Logged
 
 # The most that whoever asked for something is kept waiting for the notifier.
 WAIT_SECONDS = 10.0
 TRIES = 5
-WHSEC = "is no webhook secret; allowed: `whsec_` and 24 to 64 bytes in base64"
-IN_PLAIN = "names a place on the server, which is not read for you; allowed: the address or secret itself"
 
 Check = Callable[[SubscriptionInFull], None]
 
@@ -81,7 +78,7 @@ class SubscriptionArea:
         if new.channel.type == "webhook" and new.channel.secret is None:
             made = new_secret()
             channel["secret"] = SecretStr(made)
-        subscription = Subscription.model_validate({**new.model_dump(exclude={"channel"}), "channel": channel})
+        subscription = _made({**new.model_dump(exclude={"channel"}), "channel": channel})
         self._check(subscription)
         if await making.make(self.settings, self.stores, subscription) is None:
             raise Refused(f"there is a subscription {new.id} already; change that, or choose another id")
@@ -101,8 +98,6 @@ class SubscriptionArea:
         await making.remove(self.settings, self.stores, subscription_id)
 
     async def rotate(self, subscription_id: str, given: str | None, check: Check) -> WithSecret:
-        if given is not None and not is_webhook_secret(given):
-            raise Invalid(f"secret: {WHSEC}")
         check(await self.find(subscription_id))
         secret = given or new_secret()
         rotated = await rotate_stored(self.settings, self.stores, subscription_id, secret)
@@ -122,7 +117,7 @@ class SubscriptionArea:
     async def recover(self, subscription_id: str, since: datetime) -> RecoveryView:
         await meant(self.settings, self.stores, subscription_id)
         if since > datetime.now(UTC):
-            raise Invalid("since: is still to come; allowed: a time that is past")
+            raise Refused("since: is still to come; allowed: a time that is past")
         found, silence = await ordering.recover(self.settings, self.stores, subscription_id, since)
         return RecoveryView(
             since=since,
@@ -150,7 +145,7 @@ class SubscriptionArea:
     async def rehearse_draft(self, draft: Draft, days: float) -> RehearsalView:
         nowhere = JournalChannel(path="nowhere")
         wishes = {name: getattr(draft, name) for name in Wishes.model_fields}
-        subscription = Subscription.model_validate({**wishes, "id": draft.id, "channel": nowhere})
+        subscription = _made({**wishes, "id": draft.id, "channel": nowhere})
         self._check_topics(subscription)
         return await self._rehearsed(subscription, days)
 
@@ -183,22 +178,25 @@ class SubscriptionArea:
 
     def _check(self, subscription: Subscription) -> None:
         self._check_topics(subscription)
-        if problems := list(_channel_problems(self.settings, subscription)):
-            raise Invalid(*problems)
+        if fault := making.address_fault(_address(subscription), self.settings.allow_networks):
+            raise Refused(f"channel.url: {fault}")
 
     def _check_topics(self, subscription: Subscription) -> None:
         if wrong := making.unknown_topics(self.settings, subscription.topics):
-            raise Invalid(*(f"topics: {each}" for each in wrong))
+            raise Refused("; ".join(f"topics: {each}" for each in wrong))
 
 
 def patched(before: Subscription, patch: SubscriptionPatch) -> Subscription:
-    """Raises Invalid."""
+    """Raises Refused: what the patch by itself allows does not go together with what is there."""
     written = before.model_dump(mode="json", context={REVEAL: True})
-    wanted = merged(written, patch.model_dump(mode="json", exclude_unset=True, context={REVEAL: True}))
+    return _made(merged(written, patch.model_dump(mode="json", exclude_unset=True, context={REVEAL: True})))
+
+
+def _made(fields: object) -> Subscription:
     try:
-        return Subscription.model_validate(wanted)
+        return Subscription.model_validate(fields)
     except ValidationError as error:
-        raise Invalid(*_explained(error)) from None
+        raise Refused("; ".join(_explained(error))) from None
 
 
 def _explained(error: ValidationError) -> Iterator[str]:
@@ -209,21 +207,9 @@ def _explained(error: ValidationError) -> Iterator[str]:
         yield f"{'.'.join(steps)}: {problem.text}"
 
 
-def _channel_problems(settings: Settings, subscription: Subscription) -> Iterator[str]:
-    """Nothing is looked up or sent: the notifier's guard has the last word."""
-    channel = subscription.channel
-    url = getattr(channel, "url", "")
-    address = url.get_secret_value() if isinstance(url, SecretStr) else url
-    if address.startswith(ELSEWHERE):
-        yield f"channel.url: {IN_PLAIN}"
-    elif fault := making.address_fault(address, settings.allow_networks):
-        yield f"channel.url: {fault}"
-    if isinstance(channel, WebhookChannel):
-        secret = channel.secret.get_secret_value()
-        if secret.startswith(ELSEWHERE):
-            yield f"channel.secret: {IN_PLAIN}"
-        elif not is_webhook_secret(secret):
-            yield f"channel.secret: {WHSEC}"
+def _address(subscription: Subscription) -> str:
+    url: SecretStr | str = getattr(subscription.channel, "url", "")
+    return url.get_secret_value() if isinstance(url, SecretStr) else url
 
 
 def _seen(known: Known, doing: Standing) -> SubscriptionView:

@@ -40,7 +40,11 @@ class Guard:
         return cls(
             access=access,
             replays=replays,
-            rates=Rates(settings.gateway_rate_per_minute, settings.gateway_writes_per_minute),
+            rates=Rates(
+                settings.gateway_rate_per_minute,
+                settings.gateway_writes_per_minute,
+                settings.gateway_failures_per_minute,
+            ),
             own_urls=(settings.public_url,) if settings.public_url else (),
             cors_origins=settings.gateway_cors_origins,
         )

@@ -7,13 +7,11 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-FAILURES_PER_MINUTE = 20
-
 
 class Rates:
     """Each method counts one, and says how many seconds to wait if that was too many; else None."""
 
-    def __init__(self, per_minute: int, writes_per_minute: int, failures_per_minute: int = FAILURES_PER_MINUTE) -> None:
+    def __init__(self, per_minute: int, writes_per_minute: int, failures_per_minute: int) -> None:
         # Two counters a client, however much it asks for: a list of times would be as long as the limit.
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._requests = RateLimitItemPerMinute(per_minute, namespace="requests")

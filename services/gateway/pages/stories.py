@@ -5,9 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.gateway.api.paging import Cursor
-from services.gateway.api.paging import cursor as next_cursor
-from services.gateway.api.stories import place_of
+from services.gateway.api.stories import PlaceCursor, cursor_of, place_of
 from services.gateway.areas.alerts import AlertArea
 from services.gateway.areas.reading import Found, ReadingArea
 from services.gateway.choice import StoryChoice
@@ -25,7 +23,7 @@ def story_pages(reading: ReadingArea, alerts: AlertArea, pages: Pages) -> APIRou
 
     @router.get("/")
     async def stories(
-        request: Request, severity: str = "", q: Words = "", topic: Words = "", cursor: Cursor = None
+        request: Request, severity: str = "", q: Words = "", topic: Words = "", cursor: PlaceCursor = None
     ) -> HTMLResponse:
         """A filter that is left empty lets everything through, as a form sends it."""
         newest = await alerts.newest(1)
@@ -68,4 +66,4 @@ def _older(request: Request, found: Found) -> str | None:
     """Where the list goes on."""
     if found.following is None:
         return None
-    return f"/?{request.url.include_query_params(cursor=next_cursor(*found.following)).query}"
+    return f"/?{request.url.include_query_params(cursor=cursor_of(found.following)).query}"

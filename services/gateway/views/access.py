@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field
 
 from shared.models.access import Audited, Scope, Scopes, Token, TokenName
-from shared.models.base import Model, UtcDatetime
+from shared.models.base import WHOLE, Model, UtcDatetime
 
 
 class NewToken(Model):
@@ -16,7 +16,9 @@ class NewToken(Model):
 
     name: TokenName
     scopes: Scopes = (Scope.READ,)
-    expires_days: Annotated[int | None, Field(ge=1, le=3650, description="null: it holds until it is revoked")] = None
+    expires_days: Annotated[
+        int | None, Field(strict=True, ge=1, le=3650, description="null: it holds until it is revoked"), WHOLE
+    ] = None
 
 
 class TokenView(Model):

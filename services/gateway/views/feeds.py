@@ -4,8 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
+from services.gateway.views.addresses import ADDRESS
 from shared.models import canary
-from shared.models.base import Model, UtcDatetime
+from shared.models.base import WHOLE, Model, UtcDatetime
 from shared.models.feed import (
     CountryCode,
     Feed,
@@ -20,8 +21,6 @@ from shared.models.feed import (
 
 FEWEST_SECONDS, MOST_SECONDS = 10, 604_800
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-# What else may stand in an address, such as other alphabets, is to be written as it goes over the wire.
-_ADDRESS = r"^https?://[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(:[1-9][0-9]{0,3})?([/?][!-~]*)?$"
 
 
 class FeedView(Model):
@@ -84,7 +83,7 @@ Owner = Annotated[
         description="who publishes it, if he has several feeds: they are not independent sources",
     ),
 ]
-RankTier = Annotated[int, Field(strict=True, ge=1, le=3, description="1 = first-hand, 3 = follows others")]
+RankTier = Annotated[int, Field(strict=True, ge=1, le=3, description="1 = first-hand, 3 = follows others"), WHOLE]
 Interval = Annotated[
     float,
     Field(
@@ -127,7 +126,7 @@ class NewFeed(Model):
 
     url: Annotated[
         str,
-        Field(max_length=2000, pattern=_ADDRESS, description="of the document itself, in ASCII"),
+        Field(max_length=2000, pattern=ADDRESS, description="of the document itself, in ASCII"),
         AfterValidator(_not_the_canary),
     ]
     name: Name

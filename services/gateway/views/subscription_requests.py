@@ -1,22 +1,51 @@
 """What people send to have a subscription made, changed and tried."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool
 
-from shared.models.base import HttpUrl, Model, UtcDatetime
-from shared.models.subscription import REACHABLE, Day, Secret, SubscriptionId, TimeOfDay, TimeZone, Wishes
+from services.gateway.views.addresses import ADDRESS, is_address
+from services.operations.subscriptions.describing import ELSEWHERE
+from shared.models.base import WHOLE, Model, Moment
+from shared.models.subscription import REACHABLE, Day, Secret, SubscriptionId, TimeOfDay, Wishes
 from shared.models.topic import Severity, Tier
 
 MAX_ADDRESS = 2000
 MAX_DAYS = 180
-_Address = Annotated[Secret, Field(min_length=1, max_length=MAX_ADDRESS)]
+IN_PLAIN = "names a place on the server, which is not read for you; allowed: the address or secret itself"
+NO_ADDRESS = "an http:// or https:// address is needed, as it goes over the wire, and without credentials"
+NOT_WHSEC = "is no webhook secret; allowed: `whsec_` and 24 to 64 bytes in base64"
 # Standard Webhooks, "Signature scheme".
 _BASE64 = "[A-Za-z0-9+/]"
 WHSEC = f"^whsec_(({_BASE64}{{4}}){{8,20}}{_BASE64}{{3}}=|({_BASE64}{{4}}){{8,21}}({_BASE64}{{2}}==)?)$"
+
+
+def _spelled(address: SecretStr | str) -> SecretStr | str:
+    text = address.get_secret_value() if isinstance(address, SecretStr) else address
+    if text.startswith(ELSEWHERE):
+        raise ValueError(IN_PLAIN)
+    if not is_address(text):
+        raise ValueError(NO_ADDRESS)
+    return address
+
+
+def _signs(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value().startswith(ELSEWHERE):
+        raise ValueError(IN_PLAIN)
+    if not re.fullmatch(WHSEC, secret.get_secret_value()):
+        raise ValueError(NOT_WHSEC)
+    return secret
+
+
+_FORM = {"pattern": ADDRESS}
+_Address = Annotated[
+    Secret, Field(min_length=1, max_length=MAX_ADDRESS, json_schema_extra=_FORM), AfterValidator(_spelled)
+]
 WebhookSecret = Annotated[
     SecretStr,
     Field(max_length=200, description="`whsec_` and 24 to 64 bytes in base64", json_schema_extra={"pattern": WHSEC}),
+    AfterValidator(_signs),
 ]
 
 
@@ -24,10 +53,8 @@ class NewWebhook(Model):
     """Standard Webhooks. Without a secret one is made, and shown once."""
 
     type: Literal["webhook"]
-    url: Annotated[HttpUrl, Field(max_length=MAX_ADDRESS, json_schema_extra={"format": "uri"})]
-    secret: Annotated[SecretStr | None, Field(max_length=200, description="`whsec_` and 24 to 64 bytes in base64")] = (
-        None
-    )
+    url: Annotated[str, Field(max_length=MAX_ADDRESS, json_schema_extra=_FORM), AfterValidator(_spelled)]
+    secret: WebhookSecret | None = None
 
 
 class NewSlack(Model):
@@ -48,11 +75,26 @@ class _Addressed(Model):
     channel: NewChannel
 
 
-class NewSubscription(Wishes, _Addressed):
+# Which there are is up to the server, and changes: one that is not there is a conflict, not a mistake in writing.
+Zone = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,2}$",
+        description="of the IANA time zone database",
+        examples=["Europe/Kyiv"],
+    ),
+]
+
+
+class _Asked(Wishes):
+    timezone: Zone = "UTC"
+
+
+class NewSubscription(_Asked, _Addressed):
     pass
 
 
-class Draft(Wishes):
+class Draft(_Asked):
     """One to be tried; where it would be sent does not matter."""
 
     id: SubscriptionId = "draft"
@@ -93,14 +135,16 @@ class SubscriptionPatch(Model):
     languages: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
     min_severity: Severity | None = None
-    min_score: Annotated[float | None, Field(ge=0)] = None
-    min_independent_sources: Annotated[int | None, Field(json_schema_extra={"enum": [None, *REACHABLE]})] = None
+    min_score: Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)] = None
+    min_independent_sources: Annotated[
+        int | None, Field(strict=True, json_schema_extra={"enum": [None, *REACHABLE]}), WHOLE
+    ] = None
     tiers: tuple[Tier, ...] | None = None
     digest: DigestPatch | None = None
     quiet: QuietPatch | None = None
-    timezone: TimeZone | None = None
-    endpoints: bool | None = None
-    per_minute: Annotated[int | None, Field(ge=1, le=60_000)] = None
+    timezone: Zone | None = None
+    endpoints: StrictBool | None = None
+    per_minute: Annotated[int | None, Field(strict=True, ge=1, le=60_000), WHOLE] = None
 
 
 class NewSecret(Model):
@@ -120,13 +164,15 @@ class StoryToTell(Model):
 class Since(Model):
     model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-02-03T12:00:00Z"}]})
 
-    since: UtcDatetime
+    since: Moment
 
 
 class Days(Model):
     model_config = ConfigDict(json_schema_extra={"examples": [{"days": 7}]})
 
-    days: Annotated[float, Field(ge=0.01, le=MAX_DAYS, description="how far back")] = 7.0
+    days: Annotated[
+        float, Field(strict=True, ge=0.01, le=MAX_DAYS, allow_inf_nan=False, description="how far back")
+    ] = 7.0
 
 
 class DraftDays(Days):
