@@ -38,12 +38,13 @@ format: install ## put the code into its form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-chaos: install ## kill services and Redis, at random and by receivers; feed the poller what means harm; count what was lost
+chaos: install ## kill services and Redis, at random and by receivers; feed the poller what means harm; cut followers off; count what was lost
 	@$(BIN)/python tests/acceptance/chaos.py $(ARGS)
 	@$(BIN)/python tests/acceptance/pollers.py $(ARGS)
 	@$(BIN)/python -m tests.acceptance.hostile
 	@$(BIN)/python -m tests.acceptance.killing
 	@$(BIN)/python -m tests.acceptance.rotating
+	@$(BIN)/python -m tests.acceptance.streaming
 
 stack: install ## bring the containers up on the demo, and let each of them die twice; needs Docker
 	@$(BIN)/python -m tests.acceptance.stack --compose "$(COMPOSE)" $(ARGS)

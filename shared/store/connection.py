@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis as SyncRedis
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import AbstractBackoff, ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -31,6 +31,9 @@ _OPTIONS: dict[str, Any] = {
 # Where a person waits for the answer: one more try, then the truth.
 _HURRIED: dict[str, Any] = {**_OPTIONS, "socket_connect_timeout": 1.0, "socket_timeout": 2.0}
 _HURRIED_RETRIES = 1
+# A crowd that comes at once, as after a restart, is to wait its turn, not to be told that Redis is away.
+_CONNECTIONS = 100
+_WAIT_SECONDS, _HURRIED_WAIT_SECONDS = 20.0, 5.0
 
 
 class Patience(AbstractBackoff):
@@ -55,10 +58,15 @@ def connect(url: str, *, hurried: bool = False) -> Redis:
     """A lazy client for `unix://`, `redis://` or `rediss://`, else ConfigError.
 
     It tries again after connection errors, timeouts and while Redis loads its data; answers are bytes. A command whose
-    answer was lost may so run twice: what must not is the due-set's to fence. `hurried`: it gives up within seconds.
+    answer was lost may so run twice: what must not is the due-set's to fence. While all its connections are in use,
+    whoever asks waits for one. `hurried`: it gives up within seconds.
     """
     retry = Retry(_BACKOFF, _HURRIED_RETRIES if hurried else _RETRIES)
-    return Redis.from_url(_checked(url), retry=retry, **(_HURRIED if hurried else _OPTIONS))
+    options, wait = (_HURRIED, _HURRIED_WAIT_SECONDS) if hurried else (_OPTIONS, _WAIT_SECONDS)
+    pool = BlockingConnectionPool.from_url(
+        _checked(url), max_connections=_CONNECTIONS, timeout=wait, retry=retry, **options
+    )
+    return Redis.from_pool(pool)
 
 
 def connect_sync(url: str, *, hurried: bool = False, patience: Patience | None = None) -> SyncRedis:

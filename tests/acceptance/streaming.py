@@ -69,7 +69,9 @@ class Reader:
         while True:
             try:
                 self.ends["by itself" if await self._cuts_off(http) else "by the gateway"] += 1
-            except (aiohttp.ClientError, AssertionError, ConnectionError, TimeoutError):
+            except AssertionError:
+                self.ends["refused"] += 1
+            except (aiohttp.ClientError, ConnectionError, TimeoutError):
                 self.ends["by accident"] += 1
             await asyncio.sleep(PAUSE_SECONDS * (1 + self.draw.random()))
 
@@ -99,6 +101,7 @@ class House:
             "TOCSIN_GATEWAY_PORT": str(self.port),
             "TOCSIN_METRICS_PORT": "0",
             "TOCSIN_GATEWAY_STREAMS": "2000",
+            "TOCSIN_GATEWAY_RATE_PER_MINUTE": "1000000",  # all come from one address
         }
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(

@@ -48,3 +48,10 @@ async def test_so_does_one_of_the_sync_client(tmp_path: Path) -> None:
         await asyncio.to_thread(waiting.join)
         assert answers == [b"1"]
     await server.stop()
+
+
+@pytest.mark.parametrize("hurried", [True, False])
+async def test_a_crowd_waits_its_turn_for_a_connection(redis_url: str, hurried: bool) -> None:
+    async with connect(redis_url, hurried=hurried) as redis:
+        waiting = (redis.blpop(["nothing"], timeout=0.1) for _ in range(350))
+        assert await asyncio.gather(*waiting) == [None] * 350
