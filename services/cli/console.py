@@ -76,7 +76,10 @@ class Display:
         self.console.print(f"[dim]{self.tally.line()}[/dim]")
 
     def say(self, text: str | RenderableType, style: str = "") -> None:
-        self.console.print(Text(text, style=style) if isinstance(text, str) else text)
+        if isinstance(text, str):  # into a pipe, which has no width, without breaks
+            self.console.print(Text(text, style=style), soft_wrap=not self.console.is_terminal)
+        else:
+            self.console.print(text)
         self._refresh()
 
     def heard(self, service: str, line: str) -> None:
