@@ -234,7 +234,7 @@ async def test_the_description_names_every_route_and_its_problems(gateway: httpx
         *(f"/v1/subscriptions/{{subscription_id}}/{what}" for what in SUBSCRIPTION_ROUTES.split()),
     }
     answers = described["paths"]["/v1/stories/{story_id}"]["get"]["responses"]
-    assert set(answers) == {"200", "401", "403", "404", "422", "429", "503"}
+    assert set(answers) == {"200", "304", "401", "403", "404", "422", "429", "503"}
     assert set(answers["404"]["content"]) == {PROBLEM}
 
 
