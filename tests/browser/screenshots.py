@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.browser.chromium import CHROMIUM, PHONE, Size
 
 PATIENCE_MILLISECONDS = 60_000
-_BOARD = re.compile(r"the board is on (http://\S+)")
+_BOARD = re.compile(r"the board is at (http://\S+)")
 
 
 @dataclass(frozen=True, slots=True)
