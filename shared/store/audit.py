@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -43,6 +44,7 @@ class AuditLog:
         return [AuditRecord(row[0].decode(), Audited.model_validate_json(row[1][b"audited"])) for row in rows]
 
 
-def _order(record: AuditRecord) -> tuple[int, int]:
+def _order(record: AuditRecord) -> tuple[int, datetime, int]:
+    """Within a millisecond each stream counts for itself."""
     milliseconds, _, number = record.id.partition("-")
-    return int(milliseconds), int(number)
+    return int(milliseconds), record.audited.at, int(number)
