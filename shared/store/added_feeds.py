@@ -32,7 +32,7 @@ class AddedFeeds:
     async def add(self, feed: Feed) -> bool:
         """Whether it was not there yet."""
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hsetnx(keys.feeds_added(), feed.id, _line(feed))
+            pipe.hsetnx(keys.feeds_added(), feed.id, line(feed))
             pipe.incr(keys.feeds_version())
             added, _ = await pipe.execute()
         return bool(added)
@@ -53,7 +53,7 @@ class AddedFeeds:
                     after = decide(before)
                     if after != before:
                         pipe.multi()  # type: ignore[no-untyped-call]  # redis-py has not typed it
-                        pipe.hset(keys.feeds_added(), feed_id, _line(after))
+                        pipe.hset(keys.feeds_added(), feed_id, line(after))
                         pipe.incr(keys.feeds_version())
                         await pipe.execute()
                 except WatchError:
@@ -69,7 +69,8 @@ class AddedFeeds:
         return bool(removed)
 
 
-def _line(feed: Feed) -> str:
+def line(feed: Feed) -> str:
+    """As a feed stands in Redis, wherever it does."""
     return feed.model_dump_json(exclude_defaults=True)
 
 

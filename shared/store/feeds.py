@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from shared import keys
 from shared.models import canary
 from shared.models.feed import Feed, FeedHealth, FeedState, KnownFeed, Origin, Outcome, PollRecord, together
-from shared.store.added_feeds import AddedFeeds, readable
+from shared.store.added_feeds import AddedFeeds, line, readable
 from shared.store.due import Command, DueSet
 
 DUE_FEEDS = "feeds"
@@ -74,7 +74,7 @@ class FeedStore:
             if written:
                 pipe.sadd(keys.feeds_written(), *written)
             if wanted:
-                pipe.hset(keys.feeds(), mapping={feed_id: _line(feed) for feed_id, feed in wanted.items()})
+                pipe.hset(keys.feeds(), mapping={feed_id: line(feed) for feed_id, feed in wanted.items()})
             if left := read - polled:
                 pipe.zrem(keys.feeds_read(), *left)
             if polled:
@@ -152,10 +152,6 @@ def _unwell_command(feed_id: str, health: FeedHealth) -> Command:
     if health is FeedHealth.HEALTHY:
         return ("HDEL", keys.feeds_unwell(), feed_id)
     return ("HSET", keys.feeds_unwell(), feed_id, health.value)
-
-
-def _line(feed: Feed) -> str:
-    return feed.model_dump_json(exclude_defaults=True)
 
 
 def _text(stored: bytes | str) -> str:

@@ -36,5 +36,5 @@ class SystemArea:
             feeds=dict(feeds),
             queue_depth=await asyncio.to_thread(self.queue.depth),
             due_endpoints=(await self.endpoints.counts()).due,
-            dead_letters=len(await self.dead_letters()),
+            dead_letters=await asyncio.to_thread(self.queue.buried),
         )
