@@ -6,8 +6,11 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from shared import keys
+from shared.models import canary
+from shared.models.feed import Feed
 from shared.queue import JobQueue
 from shared.store.due import Command
+from shared.store.feeds import FeedStore
 from shared.store.hosts import HostGovernor, Turn
 
 
@@ -20,6 +23,13 @@ async def run(redis: Redis, commands: Iterable[Command]) -> None:
 def run_sync(redis: SyncRedis, commands: Iterable[Command]) -> None:
     for command in commands:
         redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has not typed it
+
+
+async def configured_feeds(store: FeedStore) -> list[Feed]:
+    """Those that pollers have taken up, by name, without the canary."""
+    stored = await store.redis.hvals(keys.feeds())
+    feeds = (Feed.model_validate_json(text) for text in stored)
+    return sorted((feed for feed in feeds if feed.id != canary.FEED_ID), key=lambda feed: feed.name)
 
 
 async def stand(redis: Redis, due_set: str, member: str, at: float) -> None:

@@ -81,12 +81,6 @@ class FeedStore:
                 pipe.zadd(keys.feeds_read(), dict.fromkeys(polled, now), nx=True)
             await pipe.execute()
 
-    async def all(self) -> list[Feed]:
-        """By name, without the canary."""
-        stored = await self.redis.hvals(keys.feeds())
-        feeds = (Feed.model_validate_json(text) for text in stored)
-        return sorted((feed for feed in feeds if _is_shown(feed.id)), key=lambda feed: feed.name)
-
     async def known(self) -> list[KnownFeed]:
         """By name, without the canary: the file's as a poller has read them, and those added, taken up yet or not."""
         async with self.redis.pipeline(transaction=True) as pipe:

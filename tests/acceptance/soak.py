@@ -35,6 +35,7 @@ from shared.settings import load_settings
 from shared.store.connection import connect, connect_sync
 from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
+from tests.stores import configured_feeds
 
 PROGRESS_SECONDS = 30.0
 # A log line tells of a success some time after the server has answered.
@@ -135,7 +136,7 @@ async def _inspect(url: str) -> tuple[dict[str, SeenWindow], dict[str, int]]:
         due = DueSet(redis, DUE_FEEDS)
         store = FeedStore(redis, due)
         windows, stuck = {}, 0
-        for feed in await store.all():
+        for feed in await configured_feeds(store):
             (stored,) = await store.load([feed.id])
             state = stored.state
             windows[feed.name] = SeenWindow.from_bytes(await store.seen(feed.id))

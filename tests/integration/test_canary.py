@@ -25,7 +25,7 @@ from shared.store.feeds import DUE_FEEDS, FeedStore
 from tests.canaries import Mine, mine_of
 from tests.integration.test_status import get
 from tests.servers import serving, until
-from tests.stores import run
+from tests.stores import configured_feeds, run
 
 SERVICES = ("poller", "classifier", "notifier")
 HOUR = 3600
@@ -155,7 +155,7 @@ async def test_it_is_polled_beside_the_feeds_of_the_file_and_stays_when_that_is_
     stop.set()
     await following
     assert canary.FEED_ID in await feeds.due.members()
-    assert [feed.name for feed in await feeds.all()] == ["Awake"]
+    assert [feed.name for feed in await configured_feeds(feeds)] == ["Awake"]
 
 
 async def test_when_it_is_turned_off_it_is_due_no_more_and_served_by_nobody(mine: Mine, feeds: FeedStore) -> None:

@@ -15,6 +15,7 @@ from shared.store.due import DueSet
 from shared.store.feeds import DUE_FEEDS, FeedStore
 from tests.factories import feed
 from tests.servers import until
+from tests.stores import configured_feeds
 
 
 def text(*names: str) -> str:
@@ -29,7 +30,7 @@ def file(redis: Redis, tmp_path: Path) -> FeedsFile:
 
 
 async def names(file: FeedsFile) -> list[str]:
-    return [feed.name for feed in await file.store.all()]
+    return [feed.name for feed in await configured_feeds(file.store)]
 
 
 @asynccontextmanager
